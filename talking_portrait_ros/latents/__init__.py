@@ -1,0 +1,22 @@
+"""Features to latents: how the face moves.
+
+One folder per interchangeable family; `FAMILIES` is the table of those in this package.
+"""
+
+from __future__ import annotations
+
+from talking_portrait_ros.registry import Family, family_names, load_family
+
+FAMILIES = {
+    "audio_regression": "talking_portrait_ros.latents.audio_regression",
+}
+
+
+def family(name: str) -> Family:
+    """The latents family called `name`; ValueError where there is none."""
+    return load_family("latents", FAMILIES, name)
+
+
+def names() -> list[str]:
+    """The latents families there are."""
+    return family_names("latents", FAMILIES)

@@ -1,0 +1,99 @@
+"""Sound in, frames out: features, latents and frames joined in one process.
+
+`render`, the fused node and the evaluation all run this. The split layout runs the same stages
+in separate processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from talking_portrait_ros import features, frames, latents
+from talking_portrait_ros.chunks import AudioChunk, Chunk, FrameChunk, References
+from talking_portrait_ros.presets import Preset, StageSpec, preset
+from talking_portrait_ros.stage import Stage
+
+KINDS = {"features": features, "latents": latents, "frames": frames}
+
+AnyStage = Stage[Any, Any, Any]
+
+
+def build_stage(kind: str, spec: StageSpec, device: str = "cpu") -> AnyStage:
+    """One stage with its weights, ready to `start`.
+
+    Args:
+        kind: "features", "latents" or "frames".
+        spec: family and options.
+        device: torch device.
+
+    Raises:
+        ValueError: unknown family, bad option, missing or unfit weights.
+    """
+    family = KINDS[kind].family(spec.family)
+    return family.build(family.config.from_dict(spec.options), device)
+
+
+@dataclass
+class PipelineState:
+    """The states of the stages, in order of flow."""
+
+    stages: list[Any]
+
+
+class Pipeline:
+    """Stages in a row; itself with the verbs of a stage."""
+
+    def __init__(self, stages: Sequence[tuple[str, AnyStage]]) -> None:
+        """Join named stages.
+
+        Raises:
+            ValueError: neighbours whose spaces or rates differ.
+        """
+        for (_, left), (name, right) in zip(stages, stages[1:], strict=False):
+            if left.out_space != right.in_space:
+                raise ValueError(
+                    f"{name} works in {right.in_space!r} but is given {left.out_space!r}; "
+                    "choose stages whose spaces match (see presets.py)"
+                )
+            if left.clock.timebase.fps != right.clock.timebase.fps:
+                raise ValueError(
+                    f"{name} runs at {right.clock.timebase.fps} fps but is given "
+                    f"{left.clock.timebase.fps} fps"
+                )
+        self.stages = list(stages)
+
+    @property
+    def delay_samples(self) -> int:
+        """Algorithmic delay of the whole pipeline, audio samples."""
+        return sum(stage.clock.delay_samples for _, stage in self.stages)
+
+    def start(self, references: References) -> PipelineState:
+        """Fresh states for one session."""
+        return PipelineState([stage.start(references) for _, stage in self.stages])
+
+    def step(self, chunk: AudioChunk, state: PipelineState) -> list[FrameChunk]:
+        """The frames that `chunk` completes."""
+        chunks: list[Chunk] = [chunk]
+        for (_, stage), own in zip(self.stages, state.stages, strict=True):
+            chunks = [out for item in chunks for out in stage.step(item, own)]
+        return chunks  # type: ignore[return-value]
+
+    def finish(self, state: PipelineState) -> list[FrameChunk]:
+        """The frames that are still inside."""
+        chunks: list[Chunk] = []
+        for (_, stage), own in zip(self.stages, state.stages, strict=True):
+            chunks = [out for item in chunks for out in stage.step(item, own)]
+            chunks += stage.finish(own)
+        return chunks  # type: ignore[return-value]
+
+
+def build_pipeline(config: Preset | str, device: str = "cpu") -> Pipeline:
+    """The pipeline of a preset, given by value or by name.
+
+    Raises:
+        ValueError: unknown preset, or stages that do not fit each other.
+    """
+    chosen = preset(config) if isinstance(config, str) else config
+    return Pipeline([(kind, build_stage(kind, getattr(chosen, kind), device)) for kind in KINDS])

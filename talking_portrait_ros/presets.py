@@ -1,0 +1,66 @@
+"""Named pipelines: the only place with concrete families, widths and weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+DEFAULT_PRESET = "rig_512"
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """One stage of a preset: the family, and what differs from the family's default config."""
+
+    family: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def with_options(self, **options: Any) -> StageSpec:
+        """The same family with some options changed."""
+        return StageSpec(self.family, {**self.options, **options})
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A complete pipeline: features, latents and frames that fit together.
+
+    Attributes:
+        description: one line for `--help` and the README.
+        resolution: height and width of the frames, pixels.
+    """
+
+    description: str
+    resolution: int
+    features: StageSpec
+    latents: StageSpec
+    frames: StageSpec
+
+
+def _rig(description: str, resolution: int, lookahead_ms: int) -> Preset:
+    return Preset(
+        description=description,
+        resolution=resolution,
+        features=StageSpec("log_mel", {"lookahead_ms": lookahead_ms}),
+        latents=StageSpec("audio_regression", {"lookahead_ms": lookahead_ms}),
+        frames=StageSpec("rig", {"resolution": resolution}),
+    )
+
+
+PRESETS: dict[str, Preset] = {
+    "rig_512": _rig("portrait rig, 512x512, 60 ms lookahead: the live default", 512, 60),
+    "rig_512_la0": _rig("portrait rig, 512x512, no lookahead: least delay", 512, 0),
+    "rig_512_la120": _rig("portrait rig, 512x512, 120 ms lookahead", 512, 120),
+    "rig_512_la200": _rig("portrait rig, 512x512, 200 ms lookahead: best lips, offline", 512, 200),
+    "rig_256": _rig("portrait rig, 256x256, 60 ms lookahead: for weak machines", 256, 60),
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset called `name`.
+
+    Raises:
+        ValueError: no such preset; lists the ones there are.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"preset={name!r} does not exist; choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,108 @@
+"""The contract of one arrow of the pipeline: `start`, `step`, `finish`.
+
+Weights live in the stage, memory of the past lives in a state that the caller holds. So one
+stage serves many sessions, offline and live are one code path, and a gap, a flush or a new
+speaker is simply a new state. The contract suite in `test/contract` runs on every stage that is
+registered in `features`, `latents` and `frames`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
+
+from talking_portrait_ros.chunks import Chunk, References
+from talking_portrait_ros.timebase import Timebase
+
+In = TypeVar("In", bound=Chunk, contravariant=True)
+Out = TypeVar("Out", bound=Chunk, covariant=True)
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What a stage adds to the algorithmic delay; readable before anything runs.
+
+    Attributes:
+        timebase: the rates that the stage works at.
+        lookahead_samples: audio after the end of a frame that must be known before the stage
+            can put that frame out. Only stages with sound at their input have one.
+        lookahead_frames: frames after a frame that must be known. For later stages.
+    """
+
+    timebase: Timebase
+    lookahead_samples: int = 0
+    lookahead_frames: int = 0
+
+    @property
+    def delay_samples(self) -> int:
+        """Lookahead plus block fill, in audio samples: how long the first frame of a block waits
+        beyond its own last sample."""
+        frames = self.lookahead_frames + self.timebase.frames_per_block - 1
+        return self.lookahead_samples + frames * self.timebase.samples_per_frame
+
+
+@runtime_checkable
+class Stage(Protocol[In, Out, S]):
+    """One arrow of the pipeline. Holds weights only; all memory of the past is in S.
+
+    Attributes:
+        clock: rates and lookahead.
+        in_space: name of the feature or latent space that `step` accepts ("" for sound).
+        out_space: name of the space of what comes out ("" for pictures).
+    """
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def in_space(self) -> str: ...
+
+    @property
+    def out_space(self) -> str: ...
+
+    def start(self, references: References) -> S:
+        """A fresh state: buffers allocated, references encoded once."""
+        ...
+
+    def step(self, chunk: In, state: S) -> list[Out]:
+        """Zero or more outputs; updates `state` in place.
+
+        Raises:
+            ValueError: the chunk does not fit (space, rate, shape, position); `state` is as before.
+        """
+        ...
+
+    def finish(self, state: S) -> list[Out]:
+        """What is still inside comes out.
+
+        There is always at least one output, which may be empty (T = 0); the last one, and no
+        output of `step`, has `end_of_stream` set. Sound that ends within a frame is completed
+        with silence.
+        """
+        ...
+
+
+def require_space(stage: str, expected: str, got: str) -> None:
+    """Refuse a chunk of another space.
+
+    Raises:
+        ValueError: names the stage and both spaces.
+    """
+    if got != expected:
+        raise ValueError(
+            f"{stage}: got a chunk of space {got!r}, but works in {expected!r}; "
+            "pair stages whose spaces match (see presets.py)"
+        )
+
+
+def require_next(stage: str, field: str, expected: int, got: int) -> None:
+    """Refuse a chunk that does not continue the stream.
+
+    Raises:
+        ValueError: names the stage, the field and both positions.
+    """
+    if got != expected:
+        raise ValueError(
+            f"{stage}: {field}={got}, expected {expected}; start a new state after a gap"
+        )
