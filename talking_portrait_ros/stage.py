@@ -50,6 +50,8 @@ class Stage(Protocol[In, Out, S]):
         clock: rates and lookahead.
         in_space: name of the feature or latent space that `step` accepts ("" for sound).
         out_space: name of the space of what comes out ("" for pictures).
+        in_shape: shape of one time position of the input: (D,) for features, (58,) for motion,
+            (C, h, w) for video latents, () for sound.
     """
 
     @property
@@ -60,6 +62,9 @@ class Stage(Protocol[In, Out, S]):
 
     @property
     def out_space(self) -> str: ...
+
+    @property
+    def in_shape(self) -> tuple[int, ...]: ...
 
     def start(self, references: References) -> S:
         """A fresh state: buffers allocated, references encoded once."""

@@ -1,0 +1,323 @@
+"""What every stage has to keep, as checks that run on any of them: the conformance kit.
+
+The project's own tests run all of `CHECKS` on every registered family (`test/contract`). A
+researcher runs them on a new one, inside or outside this package:
+
+    from talking_portrait_ros.contract import CHECKS
+    for check in CHECKS:
+        check(build(tiny_config, "cpu"))
+
+A check returns None or raises AssertionError with a sentence that says what was broken.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talking_portrait_ros.chunks import (
+    AudioChunk,
+    Chunk,
+    FeatureChunk,
+    FrameChunk,
+    LatentBlock,
+    References,
+)
+from talking_portrait_ros.stage import Stage
+from talking_portrait_ros.synthetic import split_chunk, synthetic_input, synthetic_references
+
+AnyStage = Stage[Any, Any, Any]
+N_FRAMES = 24
+FLOAT_TOLERANCE = 1e-4
+PIXEL_TOLERANCE = 1
+
+
+def run_stage(
+    stage: AnyStage, chunks: list[Chunk], references: References | None = None
+) -> list[Chunk]:
+    """All outputs of one session."""
+    state = stage.start(references or synthetic_references())
+    outputs = [output for chunk in chunks for output in stage.step(chunk, state)]
+    return outputs + stage.finish(state)
+
+
+def joined(outputs: list[Chunk]) -> NDArray[Any]:
+    """The data of a session's outputs along the time axis, [T, ...]."""
+    return np.concatenate([_data(output) for output in outputs])
+
+
+def check_streaming_equals_whole(stage: AnyStage) -> None:
+    """Any chunking of the input gives the same output."""
+    whole = synthetic_input(stage, N_FRAMES, seed=1)
+    expected = joined(run_stage(stage, [whole]))
+    for seed in range(3):
+        pieces = split_chunk(whole, _random_lengths(stage, seed), stage.clock.timebase)
+        got = joined(run_stage(stage, pieces))
+        _assert_same(got, expected, f"chunking with seed {seed} changes the output")
+
+
+def check_clock(stage: AnyStage) -> None:
+    """Number, positions and stamps of the outputs follow the timebase."""
+    timebase = stage.clock.timebase
+    whole = synthetic_input(stage, N_FRAMES, seed=2)
+    outputs = run_stage(stage, split_chunk(whole, _random_lengths(stage, 5), timebase))
+    frame = 0
+    for output in outputs:
+        _assert(_first_frame(output) == frame or _n_frames(output) == 0,
+                f"an output starts at frame {_first_frame(output)}, expected {frame}")  # fmt: skip
+        due = whole.header.stamp_ns + frame * timebase.frame_ns
+        _assert(_n_frames(output) == 0 or abs(output.header.stamp_ns - due) <= 1000,
+                f"frame {frame} is stamped {output.header.stamp_ns} ns, expected {due} ns")  # fmt: skip
+        frame += _n_frames(output)
+    _assert(frame == N_FRAMES, f"{frame} frames came out for {N_FRAMES} that went in")
+    flags = [output.header.end_of_stream for output in outputs]
+    _assert(flags == [False] * (len(flags) - 1) + [True],
+            "exactly the last output of finish has end_of_stream set")  # fmt: skip
+
+
+def check_lookahead(stage: AnyStage) -> None:
+    """An output depends on its declared lookahead and on nothing after it."""
+    samples_per_position, positions = _input_grid(stage)
+    whole = synthetic_input(stage, N_FRAMES, seed=3)
+    expected = joined(run_stage(stage, [whole]))
+    latest = -1
+    for position in range(positions):
+        got = joined(run_stage(stage, [_changed_from(whole, position * samples_per_position)]))
+        first = _first_difference(got, expected)
+        if first is None:
+            continue
+        latest = max(latest, _depends_until(stage, first) - position * samples_per_position)
+        allowed = _depends_until(stage, first)
+        _assert(position * samples_per_position < allowed,
+                f"input position {position * samples_per_position} changes output {first}, "
+                f"which may depend on positions below {allowed} only")  # fmt: skip
+    _assert(0 < latest <= samples_per_position or stage.clock.lookahead_frames == 0 and latest >= 0,
+            "the declared lookahead is longer than the measured one")  # fmt: skip
+
+
+def check_outputs_are_on_time(stage: AnyStage) -> None:
+    """An output appears as soon as the declared lookahead and its block are known."""
+    whole = synthetic_input(stage, N_FRAMES, seed=4)
+    grain = 160 if isinstance(whole, AudioChunk) else 1
+    pieces = split_chunk(whole, [grain] * _length(whole), stage.clock.timebase)
+    state = stage.start(synthetic_references())
+    known = out = 0
+    for piece in pieces:
+        known += _length(piece)
+        out += sum(_n_frames(output) for output in stage.step(piece, state))
+        due = _frames_due(stage, known)
+        _assert(out == due, f"{out} frames are out when {known} input positions are known; "
+                            f"the declared clock promises {due}")  # fmt: skip
+
+
+def check_sessions_are_independent(stage: AnyStage) -> None:
+    """Two interleaved sessions equal two separate ones."""
+    inputs = [synthetic_input(stage, N_FRAMES, seed=seed) for seed in (6, 7)]
+    pieces = [split_chunk(item, _random_lengths(stage, 8), stage.clock.timebase) for item in inputs]
+    expected = [joined(run_stage(stage, item)) for item in pieces]
+    states = [stage.start(synthetic_references()) for _ in inputs]
+    outputs: list[list[Chunk]] = [[], []]
+    for pair in zip(*pieces, strict=True):
+        for index, piece in enumerate(pair):
+            outputs[index] += stage.step(piece, states[index])
+    for index, state in enumerate(states):
+        got = joined(outputs[index] + stage.finish(state))
+        _assert_same(got, expected[index], "a session changes with what another session does")
+
+
+def check_constant_memory(stage: AnyStage) -> None:
+    """The state is as large after 400 frames as after 40."""
+    state = stage.start(synthetic_references())
+    sizes = []
+    frame = 0
+    for n_frames in (40, 360):
+        chunk = synthetic_input(stage, n_frames, seed=9)
+        for piece in split_chunk(chunk, [_per_frame(stage)] * n_frames, stage.clock.timebase):
+            stage.step(_moved(piece, frame, stage), state)
+        frame += n_frames
+        sizes.append(_state_size(state))
+    _assert(sizes[1] <= sizes[0] * 1.01 + 1024,
+            f"the state grew from {sizes[0]} to {sizes[1]} bytes")  # fmt: skip
+
+
+def check_seeded(stage: AnyStage) -> None:
+    """The same session twice gives the same output."""
+    whole = synthetic_input(stage, N_FRAMES, seed=10)
+    first, second = (joined(run_stage(stage, [whole])) for _ in range(2))
+    _assert_same(second, first, "the same input gives another output the second time")
+
+
+def check_refuses_misfits(stage: AnyStage) -> None:
+    """A chunk of another space, shape, rate or position raises ValueError and changes nothing."""
+    whole = synthetic_input(stage, N_FRAMES, seed=11)
+    expected = joined(run_stage(stage, [whole]))
+    state = stage.start(synthetic_references())
+    for misfit in _misfits(whole, stage):
+        try:
+            stage.step(misfit, state)
+        except ValueError as error:
+            _assert(bool(str(error)) and "\n" not in str(error), "the refusal is not one line")
+        else:
+            raise AssertionError(f"a misfit was accepted: {_describe(misfit)}")
+    got = joined(stage.step(whole, state) + stage.finish(state))
+    _assert_same(got, expected, "a refused chunk changed the state")
+
+
+CHECKS: tuple[Callable[[AnyStage], None], ...] = (
+    check_streaming_equals_whole,
+    check_clock,
+    check_lookahead,
+    check_outputs_are_on_time,
+    check_sessions_are_independent,
+    check_constant_memory,
+    check_seeded,
+    check_refuses_misfits,
+)
+
+
+def _assert(ok: bool, sentence: str) -> None:
+    if not ok:
+        raise AssertionError(sentence)
+
+
+def _assert_same(got: NDArray[Any], expected: NDArray[Any], sentence: str) -> None:
+    _assert(got.shape == expected.shape, f"{sentence}: shape {got.shape}, not {expected.shape}")
+    first = _first_difference(got, expected)
+    _assert(first is None, f"{sentence}: first difference at {first}")
+
+
+def _first_difference(got: NDArray[Any], expected: NDArray[Any]) -> int | None:
+    tolerance = PIXEL_TOLERANCE if got.dtype == np.uint8 else FLOAT_TOLERANCE
+    apart = np.abs(got.astype(np.float64) - expected.astype(np.float64)) > tolerance
+    rows = np.flatnonzero(apart.reshape(len(apart), -1).any(axis=1))
+    return int(rows[0]) if len(rows) else None
+
+
+def _data(chunk: Chunk) -> NDArray[Any]:
+    if isinstance(chunk, FeatureChunk):
+        return np.concatenate([chunk.values, chunk.speech[:, None]], axis=1)
+    if isinstance(chunk, LatentBlock):
+        return chunk.values
+    if isinstance(chunk, FrameChunk):
+        return chunk.frames
+    raise AssertionError(f"{type(chunk).__name__} is no output of a stage")
+
+
+def _length(chunk: Chunk) -> int:
+    """Input positions in a chunk: samples, frames or latent steps."""
+    return len(chunk.samples) if isinstance(chunk, AudioChunk) else len(_data(chunk))
+
+
+def _first_frame(chunk: Chunk) -> int:
+    return int(chunk.first_frame)  # type: ignore[attr-defined]
+
+
+def _n_frames(chunk: Chunk) -> int:
+    return chunk.n_frames if isinstance(chunk, LatentBlock) else len(_data(chunk))
+
+
+def _per_frame(stage: AnyStage) -> int:
+    """Input positions per frame, at least one."""
+    return 1 if stage.in_space else stage.clock.timebase.samples_per_frame
+
+
+def _input_grid(stage: AnyStage) -> tuple[int, int]:
+    """Grain and number of the input positions that `check_lookahead` changes."""
+    if stage.in_space:
+        return 1, len(_data(synthetic_input(stage, N_FRAMES)))
+    grain = 160
+    return grain, N_FRAMES * stage.clock.timebase.samples_per_frame // grain
+
+
+def _frame_of_output(stage: AnyStage, index: int) -> int:
+    """The last frame that output row `index` describes."""
+    if stage.out_space.startswith("video/"):
+        return (index + 1) * stage.clock.timebase.frames_per_latent_step - 1
+    return index
+
+
+def _depends_until(stage: AnyStage, index: int) -> int:
+    """First input position that output row `index` must not depend on."""
+    clock = stage.clock
+    block = clock.timebase.frames_per_block
+    frame = _frame_of_output(stage, index)
+    end = (frame // block + 1) * block + clock.lookahead_frames
+    if not stage.in_space:
+        return end * clock.timebase.samples_per_frame + clock.lookahead_samples
+    in_steps = stage.in_space.startswith("video/")
+    return -(-end // clock.timebase.frames_per_latent_step) if in_steps else end
+
+
+def _frames_due(stage: AnyStage, known: int) -> int:
+    """Frames that the declared clock promises once `known` input positions are there."""
+    clock = stage.clock
+    block = clock.timebase.frames_per_block
+    if not stage.in_space:
+        known = (known - clock.lookahead_samples) // clock.timebase.samples_per_frame
+    elif stage.in_space.startswith("video/"):
+        known *= clock.timebase.frames_per_latent_step
+    frames = max(0, known - clock.lookahead_frames) // block * block
+    return min(frames, N_FRAMES)
+
+
+def _random_lengths(stage: AnyStage, seed: int) -> list[int]:
+    highest = 3 * _per_frame(stage)
+    return np.random.default_rng(seed).integers(1, highest + 1, 200).tolist()
+
+
+def _changed_from(chunk: Chunk, position: int) -> Chunk:
+    """The chunk with other data from `position` on."""
+    if isinstance(chunk, AudioChunk):
+        samples = chunk.samples.copy()
+        samples[position:] = -0.5 * samples[position:] + 0.05
+        return dataclasses.replace(chunk, samples=samples)
+    values = chunk.values.copy()  # type: ignore[attr-defined]
+    values[position:] = 0.7 - values[position:]
+    return dataclasses.replace(chunk, values=values)
+
+
+def _moved(piece: Chunk, frames: int, stage: AnyStage) -> Chunk:
+    """The chunk `frames` later in the stream."""
+    if isinstance(piece, AudioChunk):
+        first = piece.first_sample + stage.clock.timebase.first_sample_of(frames)
+        return dataclasses.replace(piece, first_sample=first)
+    return dataclasses.replace(piece, first_frame=_first_frame(piece) + frames)
+
+
+def _misfits(whole: Chunk, stage: AnyStage) -> Iterator[Chunk]:
+    yield _moved(whole, 5, stage)
+    if isinstance(whole, AudioChunk):
+        yield dataclasses.replace(whole, sample_rate_hz=44_100)
+        return
+    yield dataclasses.replace(whole, space="nobody/knows-1")
+    values = whole.values  # type: ignore[attr-defined]
+    yield dataclasses.replace(whole, values=np.concatenate([values, values], axis=1))
+
+
+def _describe(chunk: Chunk) -> str:
+    shape = _length(chunk)
+    return f"{type(chunk).__name__} of length {shape}"
+
+
+def _state_size(value: Any, seen: set[int] | None = None) -> int:
+    """Bytes of arrays and tensors that a state holds, containers counted per item."""
+    seen = set() if seen is None else seen
+    if id(value) in seen or isinstance(value, (str, bytes, int, float, type(None))):
+        return 8
+    seen.add(id(value))
+    if hasattr(value, "nbytes"):
+        return int(value.nbytes)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = [getattr(value, f.name) for f in dataclasses.fields(value)]
+    elif isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    elif hasattr(value, "__dict__"):
+        value = list(vars(value).values())
+    try:
+        return 8 + sum(_state_size(item, seen) for item in value)
+    except TypeError:
+        return 8

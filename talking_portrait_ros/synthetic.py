@@ -1,0 +1,96 @@
+"""Inputs made from a seed, for warm-up, the contract suite and benchmarks.
+
+They have the right type, shape and range for a stage, and mean nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from talking_portrait_ros.chunks import (
+    AudioChunk,
+    Chunk,
+    FeatureChunk,
+    Header,
+    LatentBlock,
+    Reference,
+    References,
+)
+from talking_portrait_ros.spaces import MOTION_ARKIT
+from talking_portrait_ros.stage import Stage
+from talking_portrait_ros.timebase import Timebase
+
+
+def synthetic_input(stage: Stage[Any, Any, Any], n_frames: int, seed: int = 0) -> Chunk:
+    """A chunk of `n_frames` from position 0 that `stage` accepts.
+
+    Args:
+        stage: the stage that will be given the chunk.
+        n_frames: frames (rounded up to whole latent steps for video latents).
+        seed: same seed, same chunk.
+    """
+    generator = np.random.default_rng(seed)
+    timebase = stage.clock.timebase
+    header = Header(stamp_ns=1_000_000_000)
+    if not stage.in_space:
+        samples = generator.normal(0, 0.1, n_frames * timebase.samples_per_frame)
+        return AudioChunk(header, samples.astype(np.float32), timebase.sample_rate_hz, 0)
+    n_steps = -(-n_frames // timebase.frames_per_latent_step)
+    shape = (n_steps, *stage.in_shape)
+    if stage.in_space == MOTION_ARKIT:
+        values = generator.uniform(0, 0.3, shape).astype(np.float32)
+    else:
+        values = generator.normal(0, 1, shape).astype(np.float32)
+    if "features/" in stage.in_space:
+        speech = generator.uniform(0, 1, n_frames).astype(np.float32)
+        return FeatureChunk(header, stage.in_space, values, speech, 0)
+    return LatentBlock(header, stage.in_space, values, 0, n_steps * timebase.frames_per_latent_step)
+
+
+def split_chunk(chunk: Chunk, lengths: list[int], timebase: Timebase) -> list[Chunk]:
+    """`chunk` cut into pieces of the given lengths; the rest is the last piece.
+
+    Args:
+        chunk: sound, features or latents from position 0.
+        lengths: samples for sound, frames otherwise (latent steps for video latents).
+        timebase: the rates of the stage, for the stamps of the pieces.
+    """
+    total = len(chunk.samples) if isinstance(chunk, AudioChunk) else len(_values(chunk))
+    edges = [0, *np.minimum(np.cumsum(lengths, dtype=int), total).tolist(), total]
+    pairs = zip(edges, edges[1:], strict=False)
+    return [_piece(chunk, low, high, timebase) for low, high in pairs if high > low]
+
+
+def synthetic_references() -> References:
+    """The drawn avatar, as the references of a session."""
+    from talking_portrait_ros.frames.avatar import drawn_avatar
+
+    return References((drawn_avatar(),))
+
+
+def blank_references(size: int = 64) -> References:
+    """A grey picture without a face, for stages that do not look at it."""
+    return References((Reference(np.full((size, size, 3), 128, np.uint8), name="blank"),))
+
+
+def _values(chunk: Chunk) -> Any:
+    if isinstance(chunk, (FeatureChunk, LatentBlock)):
+        return chunk.values
+    raise ValueError(f"cannot split a {type(chunk).__name__}")
+
+
+def _piece(chunk: Chunk, low: int, high: int, timebase: Timebase) -> Chunk:
+    if isinstance(chunk, AudioChunk):
+        header = chunk.header.at(chunk.header.stamp_ns + timebase.samples_to_ns(low))
+        return AudioChunk(header, chunk.samples[low:high], chunk.sample_rate_hz, low)
+    values = _values(chunk)[low:high]
+    per_step = timebase.frames_per_latent_step if isinstance(chunk, LatentBlock) else 1
+    header = chunk.header.at(chunk.header.stamp_ns + low * per_step * timebase.frame_ns)
+    if isinstance(chunk, FeatureChunk):
+        return FeatureChunk(header, chunk.space, values, chunk.speech[low:high], low)
+    if isinstance(chunk, LatentBlock):
+        n_frames = (high - low) * per_step
+        return LatentBlock(header, chunk.space, values, low * per_step, n_frames)
+    raise ValueError(f"cannot split a {type(chunk).__name__}")
