@@ -10,10 +10,13 @@ Pictures at a stage border are uint8 RGB, [H, W, 3], 0..255. Sound is float32 mo
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from typing import Self
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -139,8 +142,12 @@ class FrameChunk(Chunk):
 
     def __post_init__(self) -> None:
         ok = self.frames.ndim == 4 and self.frames.shape[-1] == 3 and self.frames.dtype == np.uint8
-        _require(ok, "FrameChunk.frames", (self.frames.dtype, self.frames.shape),
-                 "uint8 of shape [T, H, W, 3]")
+        _require(
+            ok,
+            "FrameChunk.frames",
+            (self.frames.dtype, self.frames.shape),
+            "uint8 of shape [T, H, W, 3]",
+        )
         _require_position("FrameChunk.first_frame", self.first_frame)
 
 
@@ -161,8 +168,12 @@ class Reference:
 
     def __post_init__(self) -> None:
         ok = self.image.ndim == 3 and self.image.shape[-1] == 3 and self.image.dtype == np.uint8
-        _require(ok, "Reference.image", (self.image.dtype, self.image.shape),
-                 "uint8 RGB of shape [H, W, 3]")
+        _require(
+            ok,
+            "Reference.image",
+            (self.image.dtype, self.image.shape),
+            "uint8 RGB of shape [H, W, 3]",
+        )
         if self.landmarks is not None:
             ok = self.landmarks.shape == (478, 3)
             _require(ok, "Reference.landmarks", self.landmarks.shape, "shape [478, 3]")

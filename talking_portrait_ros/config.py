@@ -12,7 +12,10 @@ import math
 import types
 import typing
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from typing import Self
 
 T = TypeVar("T")
 

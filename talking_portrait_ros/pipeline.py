@@ -32,7 +32,8 @@ def build_stage(kind: str, spec: StageSpec, device: str = "cpu") -> AnyStage:
         ValueError: unknown family, bad option, missing or unfit weights.
     """
     family = KINDS[kind].family(spec.family)
-    return family.build(family.config.from_dict(spec.options), device)
+    stage: AnyStage = family.build(family.config.from_dict(spec.options), device)
+    return stage
 
 
 @dataclass

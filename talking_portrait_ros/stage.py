@@ -36,8 +36,7 @@ class Clock:
 
     @property
     def delay_samples(self) -> int:
-        """Lookahead plus block fill, in audio samples: how long the first frame of a block waits
-        beyond its own last sample."""
+        """Lookahead plus block fill: wait of a block's first frame after its last sample."""
         frames = self.lookahead_frames + self.timebase.frames_per_block - 1
         return self.lookahead_samples + frames * self.timebase.samples_per_frame
 
@@ -55,16 +54,16 @@ class Stage(Protocol[In, Out, S]):
     """
 
     @property
-    def clock(self) -> Clock: ...
+    def clock(self) -> Clock: ...  # noqa: D102
 
     @property
-    def in_space(self) -> str: ...
+    def in_space(self) -> str: ...  # noqa: D102
 
     @property
-    def out_space(self) -> str: ...
+    def out_space(self) -> str: ...  # noqa: D102
 
     @property
-    def in_shape(self) -> tuple[int, ...]: ...
+    def in_shape(self) -> tuple[int, ...]: ...  # noqa: D102
 
     def start(self, references: References) -> S:
         """A fresh state: buffers allocated, references encoded once."""
@@ -74,7 +73,8 @@ class Stage(Protocol[In, Out, S]):
         """Zero or more outputs; updates `state` in place.
 
         Raises:
-            ValueError: the chunk does not fit (space, rate, shape, position); `state` is as before.
+            ValueError: the chunk does not fit (space, rate, shape, position); `state` is as
+                before.
         """
         ...
 

@@ -46,7 +46,8 @@ def synthetic_input(stage: Stage[Any, Any, Any], n_frames: int, seed: int = 0) -
     if "features/" in stage.in_space:
         speech = generator.uniform(0, 1, n_frames).astype(np.float32)
         return FeatureChunk(header, stage.in_space, values, speech, 0)
-    return LatentBlock(header, stage.in_space, values, 0, n_steps * timebase.frames_per_latent_step)
+    n_drawn = n_steps * timebase.frames_per_latent_step
+    return LatentBlock(header, stage.in_space, values, 0, n_drawn)
 
 
 def split_chunk(chunk: Chunk, lengths: list[int], timebase: Timebase) -> list[Chunk]:

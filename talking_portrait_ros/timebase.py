@@ -65,7 +65,9 @@ class Timebase:
         """
         samples = ms * self.sample_rate_hz / 1000
         if samples != int(samples):
-            raise ValueError(f"{ms} ms is {samples} samples at {self.sample_rate_hz} Hz: not whole")
+            raise ValueError(
+                f"{ms} ms is {samples} samples at {self.sample_rate_hz} Hz, which is not whole"
+            )
         return int(samples)
 
     def first_sample_of(self, frame: int) -> int:

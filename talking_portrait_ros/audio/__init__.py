@@ -1,1 +1,1 @@
-
+"""Sound sources and pacing: where the sample clock starts."""

@@ -1,1 +1,1 @@
-
+"""Measures: lips against real speakers, the rig against its commands."""

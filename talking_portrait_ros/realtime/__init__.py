@@ -1,1 +1,1 @@
-
+"""Queues, workers and latency statistics that keep a stage on time."""

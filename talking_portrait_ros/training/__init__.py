@@ -1,1 +1,1 @@
-
+"""Hosts that make corpora and train the shipped weights."""
