@@ -49,7 +49,7 @@ def param(
         "unit": unit,
         "live": live,
     }
-    return cast(T, dataclasses.field(default=default, metadata=metadata))
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)

@@ -266,10 +266,11 @@ def _frames_due(stage: AnyStage, known: int) -> int:
 
 def _random_lengths(stage: AnyStage, seed: int) -> list[int]:
     highest = 3 * _per_frame(stage)
-    return np.random.default_rng(seed).integers(1, highest + 1, 200).tolist()
+    lengths = np.random.default_rng(seed).integers(1, highest + 1, 200)
+    return [int(length) for length in lengths]
 
 
-def _changed_from(chunk: Any, position: int) -> Chunk:
+def _changed_from(chunk: Any, position: int) -> Any:
     """The chunk with other data from `position` on."""
     if isinstance(chunk, AudioChunk):
         samples = chunk.samples.copy()
@@ -280,7 +281,7 @@ def _changed_from(chunk: Any, position: int) -> Chunk:
     return dataclasses.replace(chunk, values=values)
 
 
-def _moved(piece: Any, frames: int, stage: AnyStage) -> Chunk:
+def _moved(piece: Any, frames: int, stage: AnyStage) -> Any:
     """The chunk `frames` later in the stream."""
     if isinstance(piece, AudioChunk):
         first = piece.first_sample + stage.clock.timebase.first_sample_of(frames)

@@ -15,7 +15,7 @@ from talking_portrait_ros.chunks import Chunk, References
 from talking_portrait_ros.timebase import Timebase
 
 In = TypeVar("In", bound=Chunk, contravariant=True)
-Out = TypeVar("Out", bound=Chunk, covariant=True)
+Out = TypeVar("Out", bound=Chunk)
 S = TypeVar("S")
 
 
