@@ -6,14 +6,18 @@ in separate processes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from talking_portrait_ros import features, frames, latents
-from talking_portrait_ros.chunks import AudioChunk, Chunk, FrameChunk, References
+from talking_portrait_ros.chunks import AudioChunk, Chunk, FrameChunk, Header, References
 from talking_portrait_ros.presets import Preset, StageSpec, preset
 from talking_portrait_ros.stage import Stage
+from talking_portrait_ros.timebase import Timebase
 
 KINDS = {"features": features, "latents": latents, "frames": frames}
 
@@ -66,6 +70,11 @@ class Pipeline:
         self.stages = list(stages)
 
     @property
+    def timebase(self) -> Timebase:
+        """Sample rate and frame rate of the whole pipeline."""
+        return self.stages[0][1].clock.timebase
+
+    @property
     def delay_samples(self) -> int:
         """Algorithmic delay of the whole pipeline, audio samples."""
         return sum(stage.clock.delay_samples for _, stage in self.stages)
@@ -88,6 +97,30 @@ class Pipeline:
             chunks = [out for item in chunks for out in stage.step(item, own)]
             chunks += stage.finish(own)
         return chunks  # type: ignore[return-value]
+
+    def render(
+        self, samples: NDArray[np.float32], references: References, chunk_ms: int = 160
+    ) -> Iterator[NDArray[np.uint8]]:
+        """The frames of a whole sound, one by one.
+
+        Args:
+            samples: [n], at the pipeline's sample rate.
+            references: the pictures of the person.
+            chunk_ms: how much sound is put in at once; changes nothing but the speed.
+
+        Yields:
+            uint8 RGB [H, W, 3], frame k under samples k * samples_per_frame onwards.
+        """
+        state = self.start(references)
+        rate = self.timebase.sample_rate_hz
+        n_chunk = self.timebase.ms_to_samples(chunk_ms)
+        for first in range(0, len(samples), n_chunk):
+            header = Header(stamp_ns=self.timebase.samples_to_ns(first))
+            piece = AudioChunk(header, samples[first : first + n_chunk], rate, first)
+            for chunk in self.step(piece, state):
+                yield from chunk.frames
+        for chunk in self.finish(state):
+            yield from chunk.frames
 
 
 def build_pipeline(config: Preset | str, device: str = "cpu") -> Pipeline:
