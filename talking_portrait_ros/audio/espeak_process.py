@@ -97,13 +97,7 @@ class Espeak:
         """
         self._sound.clear()
         self._phonemes = []
-        if self._library.espeak_SetVoiceByName(request["voice"].encode()) != 0:
-            known = self.voices()
-            some = [voice for voice in WELL_KNOWN_VOICES if voice in known]
-            raise ValueError(
-                f"voice={request['voice']!r} does not exist; choose one of {', '.join(some)} or "
-                f"{len(known) - len(some)} more (espeak-ng --voices)"
-            )
+        self._choose(request["voice"])
         for parameter, name in ((_RATE, "speed_wpm"), (_PITCH, "pitch"), (_RANGE, "pitch_range")):
             self._library.espeak_SetParameter(parameter, int(request[name]), 0)
         text = request["text"].encode()
@@ -111,16 +105,30 @@ class Espeak:
         self._library.espeak_Synchronize()
         return bytes(self._sound), self._phonemes
 
-    def voices(self) -> set[str]:
-        """The language codes that are voices."""
+    def _choose(self, voice: str) -> None:
+        """Take a voice by its name ("en"), or by language with or without variant ("en-gb+f2")."""
+        language, plus, variant = voice.partition("+")
+        by_language = self._voices().get(language, language) + plus + variant
+        for name in (voice, by_language):
+            if self._library.espeak_SetVoiceByName(name.encode()) == 0:
+                return
+        known = self._voices()
+        some = [name for name in WELL_KNOWN_VOICES if name in known]
+        raise ValueError(
+            f"voice={voice!r} does not exist; choose one of {', '.join(some)} or "
+            f"{len(known) - len(some)} more (espeak-ng --voices)"
+        )
+
+    def _voices(self) -> dict[str, str]:
+        """Voice file of each language code."""
         self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
-        listed = self._library.espeak_ListVoices(None)
-        codes: set[str] = set()
-        for voice in listed:
+        files: dict[str, str] = {}
+        for voice in self._library.espeak_ListVoices(None):
             if not voice:
                 break
-            codes.add(voice.contents.languages[1:].decode())  # the first byte is a priority
-        return codes
+            code = voice.contents.languages[1:].decode()  # the first byte is a priority
+            files.setdefault(code, voice.contents.identifier.decode())
+        return files
 
     def _collect(self, wave: Any, n_samples: int, events: Any) -> int:
         for event in events:
@@ -128,7 +136,8 @@ class Espeak:
                 break
             if event.type == _EVENT_PHONEME:
                 ipa = ctypes.string_at(ctypes.addressof(event.id), 8).split(b"\0")[0]
-                self._phonemes.append((event.sample, ipa.decode(errors="ignore")))
+                if not ipa.startswith(b"("):  # "(en)": the language changes, nothing is said
+                    self._phonemes.append((event.sample, ipa.decode(errors="ignore")))
         if wave and n_samples > 0:
             self._sound += ctypes.string_at(wave, 2 * n_samples)
         return 0

@@ -50,6 +50,16 @@ def test_an_unknown_voice_is_refused_and_some_voices_are_named():
         synthesise("Hello.", voice="elvish")
 
 
+@pytest.mark.parametrize("voice", ["en-gb", "en-gb+f2", "fr-fr", "de+m3", "pt"])
+def test_voices_are_found_by_language_with_and_without_variant(voice):
+    assert len(synthesise("Ba.", voice=voice).samples) > 2000
+
+
+def test_words_of_another_language_do_not_leave_its_name_among_the_phonemes():
+    said = synthesise("Привет, my friend.", voice="ru").phonemes
+    assert len(said) > 8 and not any("(" in phoneme.ipa for phoneme in said)
+
+
 @pytest.mark.parametrize("field, value", [("text", "  "), ("speed_wpm", 5), ("pitch", 120)])
 def test_bad_requests_are_refused_by_field(field, value):
     with pytest.raises(ValueError, match=f"{field}="):
