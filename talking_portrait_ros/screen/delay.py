@@ -1,0 +1,78 @@
+"""How long a frame waits: a playout delay that follows what the arrivals need.
+
+The need of a frame is its arrival minus the capture of its last sample. The delay that is in
+force should cover the needs of the last ten seconds, but for two stray ones, with a margin. It
+grows at once and shrinks slowly.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+
+from talking_portrait_ros.screen.config import ScreenConfig
+
+WINDOW_FRAMES = 250
+STRAY_FRAMES = 2
+SETTLED_FRAMES = 100
+SHRINK_STEP_NS = 10_000_000
+SHRINK_PAUSE_NS = 400_000_000
+NS_PER_MS = 1_000_000
+
+
+class PlayoutDelay:
+    """Says how much longer, or shorter, the delay in force should be."""
+
+    def __init__(self, config: ScreenConfig) -> None:
+        """Take the bounds from `config`."""
+        self._least_ns = int(config.min_delay_ms * NS_PER_MS)
+        self._most_ns = int(config.max_delay_ms * NS_PER_MS)
+        self._margin_ns = int(config.margin_ms * NS_PER_MS)
+        self._needs: deque[int] = deque(maxlen=WINDOW_FRAMES)
+        self._shrunk_ns = 0
+        self._late_run = 0
+
+    def arrived(self, need_ns: int, late: bool) -> None:
+        """A frame arrived `need_ns` after the capture of its last sample.
+
+        Args:
+            need_ns: the delay that would just have sufficed.
+            late: whether its period had begun without it.
+        """
+        self._needs.append(need_ns)
+        self._late_run = self._late_run + 1 if late else 0
+
+    @property
+    def target_ns(self) -> int:
+        """The delay that the arrivals of the last ten seconds ask for."""
+        largest = heapq.nlargest(STRAY_FRAMES + 1, self._needs)
+        return self._bounded(largest[-1] if largest else 0)
+
+    def growth_ns(self, in_force_ns: int) -> int:
+        """What the delay lacks; 0 where at most stray frames are late.
+
+        Two late frames in a row are no strays: waiting for a third would be one more miss.
+        """
+        goal_ns = self.target_ns
+        if self._late_run > 1:
+            goal_ns = max(goal_ns, *(self._bounded(need) for need in list(self._needs)[-2:]))
+        return max(0, goal_ns - in_force_ns)
+
+    def shrink_ns(self, in_force_ns: int, now_ns: int, quiet: bool) -> int:
+        """What to take away in this frame period: at most 10 ms, twice a second or in silence."""
+        excess_ns = in_force_ns - self.target_ns
+        rested = quiet or now_ns - self._shrunk_ns >= SHRINK_PAUSE_NS
+        if len(self._needs) < SETTLED_FRAMES or excess_ns < self._margin_ns or not rested:
+            return 0
+        self._shrunk_ns = now_ns
+        return min(excess_ns, SHRINK_STEP_NS)
+
+    def _bounded(self, need_ns: int) -> int:
+        """`need_ns` with the margin, within the bounds.
+
+        Where every frame needs more than the upper bound (slow stages, clocks that disagree),
+        the bound gives way: a late face is better than none.
+        """
+        soonest_ns = min(self._needs, default=0) + self._margin_ns
+        most_ns = max(self._most_ns, soonest_ns)
+        return min(max(need_ns + self._margin_ns, self._least_ns), most_ns)
