@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from talking_portrait_ros.audio.port_audio import choose_device, port_audio, quiet_stderr
 from talking_portrait_ros.audio.resample import Resampler, mono_float
 from talking_portrait_ros.audio.source import SampleFifo
 from talking_portrait_ros.chunks import F32
@@ -18,21 +15,11 @@ from talking_portrait_ros.chunks import F32
 BLOCK_MS = 10
 
 
-@dataclass(frozen=True)
-class InputDevice:
-    """One sound input of this machine."""
-
-    index: int
-    name: str
-    n_channels: int
-    sample_rate_hz: int
-
-
 class MicSource:
     """A sound input, mono at the wanted rate, whatever rate the device runs at.
 
     At most `max_seconds` wait to be read. Beyond that the oldest are dropped, and counted in
-    `lost_samples`: of a live voice the newest matters.
+    `lost_samples` (at the device's rate): of a live voice the newest matters.
     """
 
     self_paced = True
@@ -56,17 +43,16 @@ class MicSource:
         self.device_overflows = 0
         self._fifo = SampleFifo()
         self._lock = Lock()
-        self._audio = _port_audio()
+        self._audio = port_audio()
         try:
-            self.device = _choose(device, _inputs(self._audio))
+            self.device = choose_device(self._audio, "input", device)
+            self._max_samples = int(max_seconds * self.device.sample_rate_hz)
+            self._resampler = Resampler(self.device.sample_rate_hz, sample_rate_hz)
             self._n_channels = self._usable_channels()
             self._stream = self._opened()
         except ValueError:
             self._audio.terminate()
             raise
-        rate_hz = self.device.sample_rate_hz
-        self._max_samples = int(max_seconds * rate_hz)
-        self._resampler = Resampler(rate_hz, sample_rate_hz)
         self._stream.start_stream()
 
     @property
@@ -88,8 +74,6 @@ class MicSource:
 
     def close(self) -> None:
         """Stop listening and give the device back."""
-        if self._stream.is_active():
-            self._stream.stop_stream()
         self._stream.close()
         self._audio.terminate()
 
@@ -108,7 +92,7 @@ class MicSource:
             except ValueError:
                 continue
         raise ValueError(
-            f"microphone {self.device.name!r} gives neither mono nor stereo 16-bit sound at "
+            f"sound input {self.device.name!r} gives neither mono nor stereo 16-bit sound at "
             f"{self.device.sample_rate_hz} Hz; choose another input"
         )
 
@@ -116,7 +100,7 @@ class MicSource:
         import pyaudio
 
         try:
-            with _quiet_stderr():
+            with quiet_stderr():
                 return self._audio.open(
                     rate=self.device.sample_rate_hz,
                     channels=self._n_channels,
@@ -129,7 +113,7 @@ class MicSource:
                 )
         except OSError as error:
             raise ValueError(
-                f"microphone {self.device.name!r} cannot be opened ({error}); is another program "
+                f"sound input {self.device.name!r} cannot be opened ({error}); is another program "
                 "using it?"
             ) from None
 
@@ -145,68 +129,3 @@ class MicSource:
             if excess > 0:
                 self.lost_samples += len(self._fifo.take(excess))
         return None, pyaudio.paContinue
-
-
-def list_inputs() -> list[InputDevice]:
-    """The sound inputs of this machine, the default one first.
-
-    Raises:
-        RuntimeError: PyAudio is not installed; names the packages.
-    """
-    audio = _port_audio()
-    try:
-        return _inputs(audio)
-    finally:
-        audio.terminate()
-
-
-def _port_audio() -> Any:
-    try:
-        import pyaudio
-    except ImportError:
-        raise RuntimeError(
-            "the microphone needs PyAudio: apt-get install portaudio19-dev, then "
-            "pip install pyaudio"
-        ) from None
-    with _quiet_stderr():
-        return pyaudio.PyAudio()
-
-
-def _inputs(audio: Any) -> list[InputDevice]:
-    found = []
-    for index in range(audio.get_device_count()):
-        info = audio.get_device_info_by_index(index)
-        channels, rate_hz = int(info["maxInputChannels"]), int(info["defaultSampleRate"])
-        if channels > 0:
-            found.append(InputDevice(index, str(info["name"]), channels, rate_hz))
-    try:
-        default = int(audio.get_default_input_device_info()["index"])
-    except OSError:
-        return found
-    return sorted(found, key=lambda device: device.index != default)
-
-
-def _choose(wanted: int | str, inputs: list[InputDevice]) -> InputDevice:
-    """The input of that index or name; the default one, which is first, for ""."""
-    if isinstance(wanted, str) and wanted.isdecimal():
-        wanted = int(wanted)
-    for device in inputs:
-        same = device.index == wanted if isinstance(wanted, int) else wanted in device.name
-        if same:
-            return device
-    there = ", ".join(f"{device.index}: {device.name}" for device in inputs)
-    remedy = f"there are: {there}" if inputs else "this machine has no sound input; connect one"
-    raise ValueError(f"microphone {wanted!r} does not exist; {remedy}")
-
-
-@contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """File descriptor 2 shut: ALSA and JACK complain there about devices nobody asked for."""
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
