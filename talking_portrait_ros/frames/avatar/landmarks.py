@@ -6,7 +6,7 @@ import numpy as np
 
 from talking_portrait_ros.chunks import F32, U8
 from talking_portrait_ros.frames.avatar import shape
-from talking_portrait_ros.frames.avatar.paint import CENTRE_X, Floats, f32
+from talking_portrait_ros.frames.avatar.paint import CENTRE_X, Floats, f32, to_pixels
 from talking_portrait_ros.frames.landmarks import find_landmarks
 
 # From left to right in the picture, outer ring to inner ring.
@@ -56,22 +56,15 @@ def _place_lips(landmarks: Floats, rings: list[list[int]], outer: Floats) -> Non
         # Denser towards the corners, as FaceMesh spaces them.
         x = CENTRE_X + (seam[-1, 0] - CENTRE_X) * np.sin(across * np.pi / 2)
         contour, middle = (np.interp(x, c[:, 0], c[:, 1]) for c in (outer, seam))
-        landmarks[ring, 0] = x
-        landmarks[ring, 1] = contour + (middle - contour) * inset
-        landmarks[[ring[0], ring[-1]], 1] = middle[[0, -1]]
-        _centre_pixels(landmarks, ring)
+        y = contour + (middle - contour) * inset
+        y[[0, -1]] = middle[[0, -1]]
+        landmarks[ring, :2] = to_pixels(np.stack([x, y], 1))
 
 
 def _place_eye(landmarks: Floats, side: int) -> None:
     eye = shape.eye(side)
     for indices, curve in zip(_LIDS[side], (eye.upper, eye.lower), strict=True):
         at = np.linspace(0, len(curve) - 1, len(indices)).round().astype(int)
-        landmarks[indices, :2] = curve[at]
-        _centre_pixels(landmarks, indices)
-    landmarks[_IRIS[side], :2] = f32(eye.iris) + _IRIS_SIDES * shape.IRIS_RADIUS
-    _centre_pixels(landmarks, _IRIS[side])
-
-
-def _centre_pixels(landmarks: Floats, indices: list[int]) -> None:
-    """From the canvas, whose first pixel spans 0..1, to pixel centres."""
-    landmarks[indices, :2] -= np.float32(0.5)
+        landmarks[indices, :2] = to_pixels(curve[at])
+    iris = f32(eye.iris) + _IRIS_SIDES * shape.IRIS_RADIUS
+    landmarks[_IRIS[side], :2] = to_pixels(iris)

@@ -1,7 +1,7 @@
 """A small painter: soft masks from smooth curves, laid over each other on a float canvas.
 
-Coordinates are units of a 1024 x 1024 picture, x to the right, y down, whatever the scale at
-which it is painted. Colours are RGB, 0..1.
+Coordinates are units of a 1024 x 1024 drawing board, x to the right, y down; the picture shows the
+part of the board called `VIEW`. Colours are RGB, 0..1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from scipy.interpolate import CubicSpline
 
 from talking_portrait_ros.chunks import F32, U8
 
-SIDE = 1024
+SIDE = 1024  # of the picture, pixels
+VIEW = (62.0, 50.0, 900.0)  # left, top and side of what it shows, units
 CENTRE_X = 512.0
 Colour = Sequence[float]
 Points = Sequence[tuple[float, float]]
@@ -27,6 +28,11 @@ SUBPIXEL_BITS = 4
 def f32(values: ArrayLike) -> F32:
     """`values` as a float32 array."""
     return np.asarray(values, np.float32)
+
+
+def to_pixels(points: Floats) -> F32:
+    """Points of the board, units, as pixels of the picture (pixel centres are whole numbers)."""
+    return f32((points - f32(VIEW[:2])) * (SIDE / VIEW[2]) - 0.5)
 
 
 def mirrored(right: Points) -> F32:
@@ -58,16 +64,17 @@ class Canvas:
     """A picture in the making: float32 `rgb` [H, W, 3], 0..1, and the painter's verbs."""
 
     def __init__(self, scale: float) -> None:
-        """A black canvas, `scale` pixels per unit."""
-        self.scale = scale
+        """A black canvas, `scale` times the size of the picture."""
+        left, top, width = VIEW
         side = round(SIDE * scale)
+        self.scale = side / width  # pixels per unit
         self.rgb: F32 = np.zeros((side, side, 3), np.float32)
-        axis = (np.arange(side, dtype=np.float32) + np.float32(0.5)) / np.float32(scale)
-        self.x, self.y = np.meshgrid(axis, axis)  # units, [H, W]
+        axis = (np.arange(side, dtype=np.float32) + np.float32(0.5)) / np.float32(self.scale)
+        self.x, self.y = np.meshgrid(axis + np.float32(left), axis + np.float32(top))  # [H, W]
 
     def fixed(self, points: Floats) -> NDArray[np.int32]:
         """`points` in OpenCV's fixed-point pixels."""
-        pixels = (points * self.scale - 0.5) * (1 << SUBPIXEL_BITS)
+        pixels = ((points - f32(VIEW[:2])) * self.scale - 0.5) * (1 << SUBPIXEL_BITS)
         return np.round(pixels).astype(np.int32)
 
     def area(self, *outlines: Floats, blur: float = 0) -> F32:
