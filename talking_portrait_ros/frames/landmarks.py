@@ -136,9 +136,7 @@ def _detect(
     return _distinct(sorted(faces, key=face_height, reverse=True))
 
 
-def _to_pixels(
-    face: Any, size: tuple[int, int], scale: float, left: int, top: int
-) -> F32:
+def _to_pixels(face: Any, size: tuple[int, int], scale: float, left: int, top: int) -> F32:
     points = np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32)  # [478, 3]
     points *= np.array([size[0], size[1], size[0]], np.float32) / np.float32(scale)
     return points + np.array([left, top, 0], np.float32)
