@@ -1,0 +1,1 @@
+"""The subcommands of `talking-portrait`, one file each."""

@@ -1,0 +1,129 @@
+"""`talking-portrait bench`: the real graph at the pace of real time, measured."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import wave
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from talking_portrait_ros.audio.files import read_sound
+from talking_portrait_ros.commands.graph import Graph, Layout, run_graph
+from talking_portrait_ros.commands.load import LoadSampler, machine_name, remap_ms
+from talking_portrait_ros.commands.options import (
+    check_device,
+    device_option,
+    layout_option,
+    portrait_option,
+    preset_option,
+)
+from talking_portrait_ros.commands.run import Sound, build_graph, check_portraits
+from talking_portrait_ros.commands.tables import latency_table, load_table
+from talking_portrait_ros.presets import preset
+
+RATE_HZ = 16_000
+TEXT = (
+    "The quick brown fox jumps over the lazy dog. We measure from the mouth to the picture: "
+    "five stages, one clock, and no frame too late. Every pause is part of the speech. "
+)
+
+
+@click.command()
+@portrait_option()
+@click.option("--audio", metavar="FILE", help="Speech to use, repeated; default: synthesised.")
+@layout_option()
+@click.option("--seconds", default=60, show_default=True, type=click.IntRange(5, 86_400),
+              help="How long to run.")  # fmt: skip
+@preset_option()
+@device_option()
+@click.option("--json", "json_path", metavar="FILE", help="Write every figure here.")
+def bench(
+    portraits: tuple[str, ...],
+    audio: str | None,
+    layout: Layout,
+    seconds: int,
+    preset_name: str,
+    device: str,
+    json_path: str | None,
+) -> None:
+    """Measure the live graph: latencies, frame rate, deadline misses, load."""
+    if json_path is not None and not Path(json_path).resolve().parent.is_dir():
+        raise ValueError(f"json={json_path!r}: the folder does not exist; create it")
+    resolution = preset(preset_name).resolution
+    paths = check_portraits(portraits)
+    check_device(device)
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
+        sound = Path(folder) / "speech.wav"
+        write_speech(sound, seconds, audio)
+        report = Path(folder) / "report.json"
+        source = Sound("file", {"file": str(sound)})
+        graph = build_graph(
+            layout, paths, source, "none", preset_name, device, report, namespace="bench"
+        )
+        console.print(f"running the graph for {seconds} s, layout {layout} ...")
+        figures = measure(graph, report)
+    figures |= {"layout": layout, "preset": preset_name, "resolution": resolution,
+                "device": device, "machine": machine_name()}  # fmt: skip
+    console.print(latency_table(figures), load_table(figures["nodes"]))
+    console.print(
+        f"{figures['cpu_ms_per_frame']:.1f} ms of CPU per frame, all nodes together: "
+        f"{figures['cpu_per_remap']:.0f} times one {resolution}x{resolution} cv2.remap, "
+        f"which took {figures['remap_ms']:.2f} ms in this run\n{figures['machine']}"
+    )
+    if json_path is not None:
+        Path(json_path).write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def measure(graph: Graph, report: Path) -> dict[str, Any]:
+    """Run `graph` to its end; the screen's report and the load of all nodes.
+
+    Raises:
+        ValueError: a node ended early, or nothing was shown.
+    """
+    with LoadSampler(graph.nodes) as sampler:
+        code = run_graph(graph)
+    if code or not report.exists():
+        raise ValueError(f"bench: the graph ended with code {code}; its lines above say why")
+    figures: dict[str, Any] = json.loads(report.read_text())
+    if not figures["frames"]:
+        raise ValueError("bench: no frame was shown; see the nodes' lines above")
+    usage = sampler.usage()
+    cpu_percent = sum(values["cpu_percent"] for values in usage.values())
+    once_ms = remap_ms()
+    per_frame_ms = 10 * cpu_percent / figures["fps"]
+    return figures | {
+        "nodes": usage,
+        "cpu_percent": cpu_percent,
+        "rss_mb": sum(values["rss_mb"] for values in usage.values()),
+        "rss_growth_mb": sum(values["rss_growth_mb"] for values in usage.values()),
+        "cpu_ms_per_frame": per_frame_ms,
+        "remap_ms": once_ms,
+        "cpu_per_remap": per_frame_ms / once_ms,
+    }
+
+
+def write_speech(path: Path, seconds: int, audio: str | None) -> None:
+    """A sound file of `seconds`: speech with pauses, repeated as often as needed."""
+    samples = speech() if audio is None else read_sound(audio, RATE_HZ)
+    whole = np.resize(samples, seconds * RATE_HZ)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
+        file.writeframes((np.clip(whole, -1, 1) * 32767).astype("<i2").tobytes())
+
+
+def speech() -> NDArray[np.float32]:
+    """The built-in text, spoken, with a second of silence behind it."""
+    import soxr
+
+    from talking_portrait_ros.audio.speech import synthesise
+
+    spoken = synthesise(TEXT)
+    samples: NDArray[np.float32] = soxr.resample(spoken.samples, spoken.sample_rate_hz, RATE_HZ)
+    return np.concatenate([samples, np.zeros(RATE_HZ)]).astype(np.float32, copy=False)

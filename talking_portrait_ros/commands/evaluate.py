@@ -1,0 +1,5 @@
+"""`talking-portrait evaluate`."""
+import click
+@click.command()
+def evaluate() -> None:
+    """Placeholder."""

@@ -1,0 +1,117 @@
+"""Starting the live graph where launch_ros is absent: one process per node, kept by honcho.
+
+The node processes get their parameters through a file each, so that any path or text is safe.
+When one process ends, all end; Ctrl-C, SIGTERM and a closed terminal end them all.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+Layout = Literal["split", "fused"]
+NODES: Mapping[str, tuple[str, ...]] = {
+    "split": ("references", "screen", "frames", "latents", "features", "audio"),
+    "fused": ("references", "screen", "fused", "audio"),
+}
+INTERRUPTED = (130, 143)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph to start.
+
+    Attributes:
+        layout: "split", one process per stage, or "fused", all stages in one.
+        namespace: ROS namespace; one namespace is one avatar.
+        parameters: ROS parameters per node name, on top of those that every node gets.
+        common: ROS parameters that every node gets.
+    """
+
+    layout: Layout
+    namespace: str = ""
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    common: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The node processes, in the order in which they are started."""
+        return NODES[self.layout]
+
+    def command(self, node: str, folder: Path) -> str:
+        """The shell command of one node; writes its parameter file into `folder`."""
+        import yaml
+
+        values = {**self.common, **self.parameters.get(node, {})}
+        file = folder / f"{node}.yaml"
+        file.write_text(yaml.safe_dump({"/**": {"ros__parameters": values}}))
+        module = f"talking_portrait_ros.ros.nodes.{node}"
+        words = [sys.executable, "-m", module, "--ros-args", "--params-file", str(file)]
+        if self.namespace:
+            words += ["-r", f"__ns:=/{self.namespace.strip('/')}"]
+        return "exec " + shlex.join(words)
+
+
+def require_ros() -> None:
+    """Refuse to go on without ROS.
+
+    Raises:
+        ValueError: rclpy or the built messages are not there.
+    """
+    from importlib.util import find_spec
+
+    for module in ("rclpy", "talking_portrait_ros.msg"):
+        if find_spec(module) is None:
+            raise ValueError(
+                f"{module} cannot be imported; run `make setup`, then `source env.sh` "
+                "(`talking-portrait render` works without ROS)"
+            )
+
+
+def run_graph(graph: Graph, output: TextIO | None = None) -> int:
+    """Run `graph` until its sound ends, a node ends or somebody interrupts it.
+
+    Args:
+        graph: what to start.
+        output: where the nodes' log lines go; the terminal's error stream where not given.
+
+    Returns:
+        0 after a regular end or an interruption, else the exit code of the node that ended.
+    """
+    from honcho.manager import Manager
+
+    require_ros()
+    environment = {
+        # No listener beyond this host unless the user asks for it.
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+    }
+    manager = Manager(_node_printer(output or sys.stderr))
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
+        for node in graph.nodes:
+            manager.add_process(node, graph.command(node, Path(folder)), env=environment)
+        manager.loop()
+    code = int(manager.returncode or 0)
+    return 0 if code in INTERRUPTED else code
+
+
+def _node_printer(output: TextIO) -> Any:
+    """Prints what the nodes say, and not what the supervisor says of itself."""
+    from honcho.manager import SYSTEM_PRINTER_NAME
+    from honcho.printer import Printer
+
+    class NodePrinter(Printer):  # type: ignore[misc]
+        def write(self, message: Any) -> None:
+            if message.name != SYSTEM_PRINTER_NAME:
+                super().write(message)
+
+    return NodePrinter(output)

@@ -1,0 +1,76 @@
+"""Options that several subcommands share, so that they read and behave alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def portrait_option() -> Decorator:
+    """--portrait, one to three times."""
+    return click.option(
+        "--portrait",
+        "portraits",
+        multiple=True,
+        default=("avatar",),
+        show_default=True,
+        metavar="PICTURE",
+        help="Picture of the person, or 'avatar' for the drawn one; up to three times.",
+    )
+
+
+def preset_option() -> Decorator:
+    """--preset."""
+    names = "\n".join(f"{name}: {preset.description};" for name, preset in PRESETS.items())
+    return click.option(
+        "--preset",
+        "preset_name",
+        default=DEFAULT_PRESET,
+        show_default=True,
+        metavar="NAME",
+        help=f"Pipeline to use. {names}",
+    )
+
+
+def device_option() -> Decorator:
+    """--device."""
+    return click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        help="Where the models run: cpu, cuda, cuda:1, ...",
+    )
+
+
+def layout_option() -> Decorator:
+    """--layout."""
+    return click.option(
+        "--layout",
+        type=click.Choice(["split", "fused"]),
+        default="split",
+        show_default=True,
+        help="split: one process per stage; fused: all stages in one process.",
+    )
+
+
+def check_device(device: str) -> str:
+    """`device`, if it is there.
+
+    Raises:
+        ValueError: torch does not know it or cannot see it; never falls back silently.
+    """
+    import torch
+
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r}: {str(error).splitlines()[0]}") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={device!r}: torch sees no CUDA device here; use device=cpu")
+    return device

@@ -1,0 +1,63 @@
+"""`talking-portrait render`: file to file, no ROS, as fast as the machine goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from talking_portrait_ros.audio.files import read_sound
+from talking_portrait_ros.commands.options import (
+    check_device,
+    device_option,
+    portrait_option,
+    preset_option,
+)
+from talking_portrait_ros.frames.references import load_references
+from talking_portrait_ros.pipeline import build_pipeline
+from talking_portrait_ros.presets import preset
+from talking_portrait_ros.screen.video import write_video
+
+
+@click.command()
+@portrait_option()
+@click.option("--audio", required=True, metavar="SOUND", help="Any sound file that PyAV reads.")
+@click.option("--output", required=True, metavar="VIDEO", help="The .mp4 to write.")
+@preset_option()
+@device_option()
+def render(
+    portraits: tuple[str, ...], audio: str, output: str, preset_name: str, device: str
+) -> None:
+    """Make a video of the portrait speaking a sound file."""
+    chosen = preset(preset_name)
+    pipeline = build_pipeline(chosen, check_device(device))
+    timebase = pipeline.timebase
+    samples = read_sound(audio, timebase.sample_rate_hz)
+    references = load_references(portraits)
+    total = -(-len(samples) // timebase.samples_per_frame)
+    columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        task = progress.add_task("rendering", total=total)
+        pictures = _counted(pipeline.render(samples, references), progress, task)
+        write_video(Path(output), pictures, samples, timebase.sample_rate_hz, timebase.fps)
+    click.echo(f"{output}: {total} frames, {chosen.resolution}x{chosen.resolution}")
+
+
+def _counted(
+    items: Iterator[NDArray[np.uint8]], progress: Progress, task: TaskID
+) -> Iterator[NDArray[np.uint8]]:
+    """`items`, with the progress bar moved by one for each."""
+    for item in items:
+        yield item
+        progress.advance(task)

@@ -1,0 +1,166 @@
+"""`talking-portrait run`: the live graph, until the sound ends or Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from talking_portrait_ros.commands.graph import Graph, Layout, run_graph
+from talking_portrait_ros.commands.options import (
+    check_device,
+    device_option,
+    layout_option,
+    portrait_option,
+    preset_option,
+)
+from talking_portrait_ros.commands.tables import latency_table
+from talking_portrait_ros.frames.references import AVATAR, load_references
+from talking_portrait_ros.presets import preset
+from talking_portrait_ros.screen.sinks import parse_screen
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Where the sound comes from: a source of the audio node and its parameters."""
+
+    source: str
+    parameters: dict[str, Any]
+
+    @property
+    def ends(self) -> bool:
+        """True where the sound has an end, with which the run ends."""
+        return self.source in ("file", "say")
+
+
+@click.command()
+@portrait_option()
+@click.option("--audio", metavar="FILE", help="Speak this sound file, then end.")
+@click.option("--mic", is_flag=False, flag_value="", metavar="[DEVICE]",
+              help="Follow a microphone: the default, a number, or part of its name.")  # fmt: skip
+@click.option("--say", metavar="TEXT", help="Speak this text, then end.")
+@click.option("--topic", is_flag=True, help="Follow the topics `audio_in` and `say`.")
+@layout_option()
+@click.option("--screen", default="window", show_default=True, metavar="window|file:PATH|none",
+              help="Where the face is shown; `file` records picture and sound.")  # fmt: skip
+@preset_option()
+@device_option()
+@click.option("--namespace", default="", help="ROS namespace; one namespace is one avatar.")
+def run(
+    portraits: tuple[str, ...],
+    audio: str | None,
+    mic: str | None,
+    say: str | None,
+    topic: bool,
+    layout: Layout,
+    screen: str,
+    preset_name: str,
+    device: str,
+    namespace: str,
+) -> None:
+    """Run the live graph: one process per stage, real topics."""
+    sound = choose_sound(audio, mic, say, topic)
+    check_screen(screen)
+    paths = check_portraits(portraits)
+    preset(preset_name)
+    check_device(device)
+    with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
+        report = Path(folder) / "report.json"
+        graph = build_graph(layout, paths, sound, screen, preset_name, device, report, namespace)
+        code = run_graph(graph)
+        if report.exists():
+            Console().print(latency_table(json.loads(report.read_text())))
+    sys.exit(code)
+
+
+def build_graph(
+    layout: Layout,
+    portraits: list[str],
+    sound: Sound,
+    screen: str,
+    preset_name: str,
+    device: str,
+    report: Path,
+    namespace: str = "",
+) -> Graph:
+    """The graph with the parameters of each node."""
+    parameters = {
+        "references": {"portraits": portraits},
+        "audio": {"source": sound.source, "exit_at_end": sound.ends, **sound.parameters},
+        "screen": {"output": screen, "report": str(report)},
+    }
+    for node in ("features", "latents", "frames", "fused"):
+        parameters[node] = {"preset": preset_name, "device": device}
+    return Graph(layout, namespace, parameters)
+
+
+def choose_sound(audio: str | None, mic: str | None, say: str | None, topic: bool) -> Sound:
+    """The one source that was asked for, checked.
+
+    Raises:
+        ValueError: none or several, or one that is not there.
+    """
+    given = [name for name, is_given in
+             (("--audio", audio is not None), ("--mic", mic is not None),
+              ("--say", say is not None), ("--topic", topic)) if is_given]  # fmt: skip
+    if len(given) != 1:
+        got = " and ".join(given) or "none"
+        raise ValueError(f"sound: {got} given; choose one of --audio, --mic, --say, --topic")
+    if audio is not None:
+        from talking_portrait_ros.audio.files import FileSource
+
+        FileSource(audio).close()
+        return Sound("file", {"file": str(Path(audio).resolve())})
+    if mic is not None:
+        check_microphone(mic)
+        return Sound("mic", {"device": mic})
+    if say is not None:
+        if not say.strip():
+            raise ValueError(f"--say {say!r}: there is nothing to say; give some words")
+        return Sound("say", {"text": say})
+    return Sound("topic", {})
+
+
+def check_microphone(device: str) -> None:
+    """Refuse a microphone that cannot be opened.
+
+    Raises:
+        ValueError: there is none of that name (lists those there are), or no PyAudio.
+    """
+    from talking_portrait_ros.audio.microphone import MicSource
+
+    try:
+        MicSource(device).close()
+    except RuntimeError as error:
+        raise ValueError(f"--mic: {error}") from error
+
+
+def check_portraits(portraits: tuple[str, ...]) -> list[str]:
+    """Absolute paths of pictures that will do; their landmarks are stored on the way.
+
+    Raises:
+        ValueError: a picture that will not do.
+    """
+    load_references(portraits)
+    return [name if name == AVATAR else str(Path(name).resolve()) for name in portraits]
+
+
+def check_screen(screen: str) -> None:
+    """Refuse a screen that cannot be opened.
+
+    Raises:
+        ValueError: an unknown kind, an unwritable path, or a window without a display.
+    """
+    shown = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"))
+    if parse_screen(screen).kind == "window" and not shown:
+        raise ValueError(
+            "screen='window': there is no display; use --screen file:PATH or --screen none, "
+            "or set DISPLAY"
+        )

@@ -1,0 +1,5 @@
+"""`talking-portrait train`."""
+import click
+@click.command()
+def train() -> None:
+    """Placeholder."""
