@@ -106,7 +106,7 @@ class EyeRig:
     def _draw(self, points: Tensor, controls: Tensor) -> tuple[Tensor, Tensor]:
         """Displacement [B, E, h, w, 2] and RGBA [B, E, 4, h, w] at points [B, E, h, w, 2]."""
         eye, pose = _Placed.at(self, points), EyePose.of(controls)
-        gap = eye.lower - eye.upper
+        gap = (eye.lower - eye.upper).clamp(min=0)
         low = -pose.lower * gap
         lower = eye.lower + low
         up = pose.upper * (lower - eye.upper)
@@ -154,9 +154,11 @@ class EyeRig:
         sclera = self._sample(self.sclera, eye.place(eye.y))
         x, y = _spread(self.numbers[:, 3]), _spread(self.numbers[:, 4])
         wider = (1 - (pose.gaze_x / _EYEBALL) ** 2).rsqrt()
-        taller = (1 - (pose.gaze_y / _EYEBALL) ** 2).rsqrt()
+        reach = _spread((self.lower[:, 0] - self.upper[:, 0]) / 0.6).clamp(0.4, 1)
+        gaze_y = pose.gaze_y * reach  # narrow eyes would lose the iris under the lids
+        taller = (1 - (gaze_y / _EYEBALL) ** 2).rsqrt()
         dx = (eye.x - (x + pose.gaze_x)) * wider
-        dy = (eye.y - (y + pose.gaze_y)) * taller
+        dy = (eye.y - (y + gaze_y)) * taller
         iris = self._sample(self.iris, _Placed.row(self, x + dx) + eye.step(y + dy))
         return torch.lerp(sclera, iris[:, :, :3], iris[:, :, 3:])
 
