@@ -1,0 +1,67 @@
+"""A bounded queue between the callback that receives and the thread that works."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from threading import Condition
+from typing import Generic, Literal, TypeVar
+
+T = TypeVar("T")
+
+Overflow = Literal["drop_oldest", "drop_all"]
+
+
+class Mailbox(Generic[T]):
+    """Items in order of arrival; what does not fit is dropped by a declared rule, and counted.
+
+    "drop_oldest" suits items that stand alone, such as pictures: the newest wins. "drop_all"
+    suits a stream: one gap and a fresh start cost less than a gap at every item, and the lag is
+    gone at once.
+    """
+
+    def __init__(self, capacity: int, overflow: Overflow) -> None:
+        """An empty mailbox for `capacity` items."""
+        if capacity < 1:
+            raise ValueError(f"Mailbox.capacity={capacity}: must be 1 or more")
+        self.n_dropped = 0
+        self._capacity = capacity
+        self._overflow = overflow
+        self._items: deque[T] = deque()
+        self._closed = False
+        self._changed = Condition()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: T) -> int:
+        """Add `item`; the number of items that had to go for it."""
+        with self._changed:
+            n_dropped = 0
+            if len(self._items) >= self._capacity:
+                n_dropped = 1 if self._overflow == "drop_oldest" else len(self._items)
+            for _ in range(n_dropped):
+                self._items.popleft()
+            self.n_dropped += n_dropped
+            self._items.append(item)
+            self._changed.notify()
+            return n_dropped
+
+    def get(self) -> T | None:
+        """The oldest item, waited for; None once the mailbox is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._closed)
+            return None if self._closed else self._items.popleft()
+
+    def discard(self, is_void: Callable[[T], bool]) -> int:
+        """Remove the items for which `is_void` holds; how many they were."""
+        with self._changed:
+            before = len(self._items)
+            self._items = deque(item for item in self._items if not is_void(item))
+            return before - len(self._items)
+
+    def close(self) -> None:
+        """Let `get` return None from now on."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

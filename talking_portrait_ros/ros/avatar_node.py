@@ -1,0 +1,245 @@
+"""What every node of an avatar has: lifecycle, parameters, epoch, diagnostics, counted trouble."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
+from std_msgs.msg import UInt32
+
+from talking_portrait_ros.config import Config, param
+from talking_portrait_ros.ros import qos
+from talking_portrait_ros.ros.parameters import ParameterSet
+
+Return = TransitionCallbackReturn
+
+
+@dataclass(frozen=True)
+class AvatarParameters(Config):
+    """What every node can be told."""
+
+    autostart: bool = param(True, "configure and activate without being asked to")
+
+
+P = TypeVar("P", bound=AvatarParameters)
+
+
+class AvatarNode(LifecycleNode, Generic[P]):
+    """Base of all nodes.
+
+    A subclass overrides `configure`, `activate`, `deactivate` and `cleanup`. What they raise is
+    one line in the log and a transition that fails: the node stays in the state before, alive.
+
+    Attributes:
+        counts: trouble and events by name, shown in /diagnostics.
+        epoch: the stretch between two flushes; messages of lower epochs are void.
+    """
+
+    def __init__(self, name: str, defaults: P) -> None:
+        """Declare the parameters; nothing heavy before `configure`."""
+        super().__init__(name)
+        self.counts: Counter[str] = Counter()
+        self.epoch = 0
+        self.working = False
+        self._lifecycle_label = "unconfigured"
+        self._last_error = ""
+        self._said: set[str] = set()
+        self._topics: list[Subscription[Any] | Publisher[Any]] = []
+        self._counts_before: Counter[str] = Counter()
+        self.parameters = ParameterSet(
+            self, defaults, lambda: self._lifecycle_label == "unconfigured"
+        )
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.EVENTS)
+        self.create_timer(1.0, self._publish_diagnostics)
+        self.create_subscription(UInt32, "epoch", self._hear_epoch, qos.LATCHED)
+
+    @property
+    def config(self) -> P:
+        """The parameters' values."""
+        return self.parameters.config
+
+    def configure(self) -> None:
+        """Load what is needed; ValueError for a user's mistake."""
+
+    def activate(self) -> None:
+        """Begin to work."""
+
+    def deactivate(self) -> None:
+        """Stop working, keep what was loaded."""
+
+    def cleanup(self) -> None:
+        """Free what was loaded."""
+
+    def on_new_epoch(self) -> None:
+        """Drop what is void: `epoch` has risen."""
+
+    def vitals(self) -> dict[str, str]:
+        """More lines for /diagnostics."""
+        return {}
+
+    def autostart(self) -> None:
+        """Configure and activate, if the parameter says so."""
+        if self.config.autostart and self.trigger_configure() == Return.SUCCESS:
+            self.trigger_activate()
+
+    def close(self) -> None:
+        """Leave any state in good order, at the end of the process."""
+        if self.working:
+            self.working = False
+            self.deactivate()
+        if self._lifecycle_label != "unconfigured":
+            self.cleanup()
+
+    def subscribe(
+        self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
+    ) -> None:
+        """Hear a topic while the node is active, until `cleanup`. QoS trouble is counted."""
+        events = SubscriptionEventCallbacks(
+            incompatible_qos=lambda event: self._count_qos(topic, event),
+            message_lost=lambda event: self._count_lost(event),
+            use_default_callbacks=False,
+        )
+
+        def heard(message: Any) -> None:
+            if self.working:
+                callback(message)
+
+        self._topics.append(
+            self.create_subscription(kind, topic, heard, profile, event_callbacks=events)
+        )
+
+    def advertise(self, kind: type, topic: str, profile: QoSProfile) -> Publisher[Any]:
+        """A publisher until `cleanup`. QoS trouble is counted."""
+        events = PublisherEventCallbacks(
+            incompatible_qos=lambda event: self._count_qos(topic, event),
+            use_default_callbacks=False,
+        )
+        publisher = self.create_publisher(kind, topic, profile, event_callbacks=events)
+        self._topics.append(publisher)
+        return publisher
+
+    def is_stale(self, epoch: int) -> bool:
+        """True, and counted, where `epoch` is void; a higher one is taken over."""
+        if epoch < self.epoch:
+            self.counts["stale"] += 1
+            return True
+        self.raise_epoch(epoch)
+        return False
+
+    def raise_epoch(self, epoch: int) -> None:
+        """Take over a higher epoch."""
+        if epoch > self.epoch:
+            self.epoch = epoch
+            self.on_new_epoch()
+
+    def refuse(self, error: Exception) -> None:
+        """Count what a user or a neighbour got wrong; each sentence is logged once."""
+        self.counts["refused"] += 1
+        self._last_error = str(error)
+        self.warn_once(f"refused: {error}")
+
+    def warn_once(self, sentence: str) -> None:
+        """Log a sentence the first time that it is true."""
+        if sentence not in self._said and len(self._said) < 100:
+            self._said.add(sentence)
+            self.get_logger().warning(f"{sentence} (further ones are counted in /diagnostics)")
+
+    def on_configure(self, state: LifecycleState) -> Return:
+        """Transition."""
+        return self._changed("inactive", self.configure)
+
+    def on_activate(self, state: LifecycleState) -> Return:
+        """Transition."""
+        result = self._changed("active", self.activate)
+        self.working = result == Return.SUCCESS
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> Return:
+        """Transition."""
+        self.working = False
+        return self._changed("inactive", self.deactivate)
+
+    def on_cleanup(self, state: LifecycleState) -> Return:
+        """Transition."""
+        return self._changed("unconfigured", self._clean_all)
+
+    def on_shutdown(self, state: LifecycleState) -> Return:
+        """Transition."""
+        self.close()
+        self._lifecycle_label = "finalized"
+        return Return.SUCCESS
+
+    def _changed(self, label: str, action: Callable[[], None]) -> Return:
+        """Run one transition; an error leaves the node where it was."""
+        try:
+            action()
+        except Exception as error:
+            kind = "" if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: "
+            self._last_error = f"{kind}{error}"
+            self.get_logger().error(f"cannot become {label}: {self._last_error}")
+            if label == "inactive" and self._lifecycle_label == "unconfigured":
+                self._forget_topics()
+            return Return.FAILURE
+        self._lifecycle_label = label
+        self._last_error = ""
+        self.get_logger().info(label)
+        return Return.SUCCESS
+
+    def _clean_all(self) -> None:
+        self._forget_topics()
+        self.cleanup()
+
+    def _forget_topics(self) -> None:
+        for topic in self._topics:
+            if isinstance(topic, Publisher):
+                self.destroy_publisher(topic)
+            else:
+                self.destroy_subscription(topic)
+        self._topics.clear()
+
+    def _hear_epoch(self, message: UInt32) -> None:
+        self.raise_epoch(message.data)
+
+    def _count_qos(self, topic: str, event: Any) -> None:
+        self.counts["incompatible_qos"] += event.total_count_change
+        self.warn_once(
+            f"{topic}: a partner's quality of service ({event.last_policy_kind}) does not match; "
+            "nothing is exchanged with it"
+        )
+
+    def _count_lost(self, event: Any) -> None:
+        self.counts["lost"] += event.total_count_change
+
+    def _publish_diagnostics(self) -> None:
+        grown = {name for name in self.counts if self.counts[name] > self._counts_before[name]}
+        self._counts_before = Counter(self.counts)
+        level, text = DiagnosticStatus.OK, self._lifecycle_label
+        if grown & {"refused", "jumps", "dropped", "lost", "incompatible_qos", "errors"}:
+            level, text = DiagnosticStatus.WARN, ", ".join(sorted(grown))
+        if self._last_error and not self.working:
+            level, text = DiagnosticStatus.ERROR, self._last_error
+        lines = {
+            "state": self._lifecycle_label,
+            "epoch": str(self.epoch),
+            "last_error": self._last_error,
+            **{name: str(value) for name, value in sorted(self.counts.items())},
+            **self.vitals(),
+        }
+        status = DiagnosticStatus(
+            level=level,
+            name=self.get_fully_qualified_name(),
+            message=text,
+            hardware_id="none",
+            values=[KeyValue(key=key, value=value) for key, value in lines.items()],
+        )
+        report = DiagnosticArray(status=[status])
+        report.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(report)

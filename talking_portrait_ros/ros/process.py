@@ -1,0 +1,51 @@
+"""A node as a process: executor, signals, exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+
+from talking_portrait_ros.ros.avatar_node import AvatarNode
+
+
+def make_executor() -> Executor:
+    """The EventsExecutor, which needs a fifth of the CPU for the same timers, where it exists."""
+    try:
+        from rclpy.experimental.events_executor import EventsExecutor
+    except ImportError:
+        return SingleThreadedExecutor()
+    return EventsExecutor()
+
+
+def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
+    """Run one node until Ctrl-C, SIGTERM or its own shutdown; the exit code.
+
+    Args:
+        build: makes the node, once rclpy is ready.
+
+    Returns:
+        0 for every ordinary end, 2 where the node could not be made for a user's mistake.
+    """
+    node: AvatarNode[Any] | None = None
+    try:
+        rclpy.init(args=sys.argv)
+        node = build()
+        executor = make_executor()
+        executor.add_node(node)
+        node.autostart()
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except Exception as error:
+        if rclpy.ok() or node is None:
+            sys.stderr.write(f"{' '.join(str(error).split())}\n")
+            return 2
+    finally:
+        if node is not None:
+            node.close()
+        rclpy.try_shutdown()
+    return 0

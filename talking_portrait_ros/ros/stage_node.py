@@ -1,0 +1,212 @@
+"""Stages as a lifecycle node: callback -> bounded mailbox -> one worker thread -> topics."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from talking_portrait_ros import msg
+from talking_portrait_ros.chunks import Chunk
+from talking_portrait_ros.config import Config, param
+from talking_portrait_ros.pipeline import KINDS, build_stage
+from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS, StageSpec, preset
+from talking_portrait_ros.realtime.recent import RecentRate
+from talking_portrait_ros.realtime.mailbox import Mailbox
+from talking_portrait_ros.realtime.session import Chain
+from talking_portrait_ros.realtime.warm_up import warm_up
+from talking_portrait_ros.realtime.worker import Worker
+from talking_portrait_ros.ros import conversions as convert
+from talking_portrait_ros.ros import qos
+from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters
+from talking_portrait_ros.ros.outlets import WIRES, ChunkOutlet, FramesOutlet, Outlet
+from talking_portrait_ros.ros.parameters import ParameterSet
+from talking_portrait_ros.stage import Stage
+
+INPUT_OF = {"features": "audio", "latents": "features", "frames": "latents"}
+
+
+@dataclass(frozen=True)
+class StageParameters(AvatarParameters):
+    """What a node with stages can be told; the families' own settings come on top."""
+
+    preset: str = param(DEFAULT_PRESET, "the pipeline to use", choices=tuple(PRESETS))
+    device: str = param("cpu", "torch device: cpu, cuda, cuda:1, ...")
+    threads: int = param(1, "CPU threads of torch", minimum=1, maximum=64)
+    max_queue: int = param(
+        25,
+        "chunks that may wait; beyond that the node drops them and starts afresh",
+        minimum=1, maximum=100_000, unit="chunks",
+    )  # fmt: skip
+
+
+class StageNode(AvatarNode[StageParameters]):
+    """One stage, or several in a row, between two topics.
+
+    The parameters of a stage's family are there as `<kind>.<field>` from `configure` on.
+    """
+
+    def __init__(
+        self, name: str, kinds: Sequence[str], defaults: StageParameters | None = None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            name: of the node.
+            kinds: "features", "latents", "frames": one of them, or neighbours in order of flow.
+            defaults: of the parameters.
+        """
+        super().__init__(name, defaults or StageParameters())
+        self._kinds = list(kinds)
+        self._chain: Chain | None = None
+        self._outlets: dict[str, Outlet] = {}
+        self._families: dict[str, ParameterSet[Any]] = {}
+        self._mailbox: Mailbox[Any] | None = None
+        self._worker: Worker[Any] | None = None
+        self._rate = RecentRate()
+
+    def build_stages(self) -> list[tuple[str, Stage[Any, Any, Any]]]:
+        """The named stages that the parameters ask for.
+
+        Raises:
+            ValueError: a parameter, a setting of a family, or weights that do not fit.
+        """
+        chosen = preset(self.config.preset)
+        return [(kind, self._built(kind, getattr(chosen, kind))) for kind in self._kinds]
+
+    def configure(self) -> None:
+        """Weights, warm-up, topics."""
+        stages = self.build_stages()
+        self._set_threads()
+        for _, stage in stages:
+            warm_up(stage)
+        self._chain = Chain(stages)
+        for kind, stage in stages:
+            self._outlets[kind] = self._outlet(kind, stage)
+        source = INPUT_OF[self._kinds[0]]
+        self.subscribe(WIRES[source].kind, source, self._hear, qos.STREAM)
+        # Kept across deactivation: a portrait may come while the node is idle.
+        references = self.create_subscription(
+            msg.References, "references", self._hear_references, qos.LATCHED
+        )
+        self._topics.append(references)
+
+    def activate(self) -> None:
+        """Start the worker; the state starts with the first chunk."""
+        self._mailbox = Mailbox(self.config.max_queue, "drop_all")
+        self._worker = Worker(self.get_name(), self._mailbox, self._work)
+
+    def deactivate(self) -> None:
+        """Stop the worker and drop what waits; weights stay."""
+        if self._worker is not None:
+            self._worker.stop()
+        self._worker = self._mailbox = None
+        if self._chain is not None:
+            self._chain.drop()
+
+    def cleanup(self) -> None:
+        """Free the weights."""
+        self._chain = None
+        self._outlets.clear()
+        for parameters in self._families.values():
+            parameters.undeclare()
+        self._families.clear()
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def on_new_epoch(self) -> None:
+        """Drop what waits of lower epochs."""
+        if self._chain is not None:
+            self._chain.raise_epoch(self.epoch)
+        if self._mailbox is not None:
+            epoch = self.epoch
+            self.counts["stale"] += self._mailbox.discard(lambda item: item.epoch < epoch)
+
+    def vitals(self) -> dict[str, str]:
+        """Rate, queue, step times, device, and what the sessions counted."""
+        lines = {
+            "preset": self.config.preset,
+            "device": self.config.device,
+            "rate_hz": f"{self._rate.per_second:.1f}",
+            "queue": str(len(self._mailbox or ())),
+        }
+        for session in self._chain.sessions if self._chain else ():
+            times = session.step_times.percentiles()
+            lines |= {f"{session.name}.step_{q}_ms": f"{ms:.2f}" for q, ms in times.items()}
+            for name, value in vars(session.counts).items():
+                lines[f"{session.name}.{name}"] = str(value)
+        return lines
+
+    def _hear(self, message: Any) -> None:
+        if self._mailbox is None or self.is_stale(message.epoch):
+            return
+        n_dropped = self._mailbox.put(message)
+        if n_dropped:
+            self.counts["dropped"] += n_dropped
+            self.warn_once("too slow for the stream: waiting chunks were dropped")
+
+    def _hear_references(self, message: msg.References) -> None:
+        try:
+            references = convert.references_from_msg(message)
+        except ValueError as error:
+            self.refuse(error)
+            return
+        if self._chain is not None:
+            self._chain.renew(references)
+            self.get_logger().info(f"portrait: {', '.join(r.name for r in references.items)}")
+
+    def _work(self, message: Any) -> None:
+        """The worker thread: one chunk through the stages. Nothing gets out of here."""
+        chain = self._chain
+        if chain is None:
+            return
+        try:
+            chunk = WIRES[INPUT_OF[self._kinds[0]]].from_msg(message)
+            for kind, output in chain.push(chunk):
+                self._publish(kind, output)
+        except ValueError as error:
+            self.refuse(error)
+        except Exception as error:
+            chain.drop()
+            self.counts["errors"] += 1
+            self.warn_once(f"{type(error).__name__} in the stage, it starts afresh: {error}")
+        self._note_jumps(chain)
+
+    def _publish(self, kind: str, output: Chunk) -> None:
+        if output.header.epoch < self.epoch:
+            self.counts["stale"] += 1
+            return
+        self._outlets[kind].publish(output)
+        if kind == self._kinds[-1]:
+            self._rate.tick()
+
+    def _note_jumps(self, chain: Chain) -> None:
+        n_jumps = sum(session.counts.jumps for session in chain.sessions)
+        if n_jumps > self.counts["jumps"]:
+            self.counts["jumps"] = n_jumps
+            self.warn_once("the stream has a gap: the stage starts afresh")
+
+    def _outlet(self, kind: str, stage: Stage[Any, Any, Any]) -> Outlet:
+        if kind == "frames":
+            return FramesOutlet(self, stage.clock.timebase.frame_ns)
+        return ChunkOutlet(self, kind)
+
+    def _built(self, kind: str, spec: StageSpec) -> Stage[Any, Any, Any]:
+        """A stage from the preset's options and the parameters of its family."""
+        family = KINDS[kind].family(spec.family)
+        default = family.config.from_dict(spec.options)
+        declared: ParameterSet[Config] = ParameterSet(
+            self, default, lambda: False, prefix=f"{kind}."
+        )
+        self._families[kind] = declared
+        return build_stage(kind, StageSpec(spec.family, declared.config.to_dict()), self.config.device)
+
+    def _set_threads(self) -> None:
+        """Torch's threads, where the stage uses torch at all: importing it takes seconds."""
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            torch.set_num_threads(self.config.threads)
