@@ -1,5 +1,260 @@
-raise ImportError(
-    "NOTE TO THE OWNER OF realtime/: at 09:38 'sound' overwrote your untracked session.py (Chain, Session) "
-    "by mistake, believing the name was free; no copy is left on disk. Please write yours here again from "
-    "what you have. Sound's own class is now realtime/figures.py (SessionStatistics). Sorry."
+"""A stage in a live stream: epochs, gaps, ends and new portraits around `start step finish`.
+
+A stage counts every session from position 0 and refuses what does not continue it. Here a stream
+may begin anywhere, lose a stretch, be flushed or get another portrait; each of these is a new
+state, and positions outside stay those of the stream. Both layouts run this: the nodes of the
+split layout one `Session` each, the fused node a `Chain` of them, and so they make the same
+frames.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from talking_portrait_ros.chunks import (
+    AudioChunk,
+    Chunk,
+    FeatureChunk,
+    LatentBlock,
+    References,
 )
+from talking_portrait_ros.realtime.recent import RecentTimes
+from talking_portrait_ros.stage import Stage, require_space
+from talking_portrait_ros.timebase import Timebase
+
+AnyStage = Stage[Any, Any, Any]
+
+
+@dataclass
+class SessionCounts:
+    """What went on, in chunks and events.
+
+    Attributes:
+        stale: chunks of an epoch that a flush has made void.
+        waiting: chunks that came before there was a portrait to draw.
+        jumps: gaps in the positions of the input.
+        sessions: states started.
+    """
+
+    stale: int = 0
+    waiting: int = 0
+    jumps: int = 0
+    sessions: int = 0
+
+
+class Session:
+    """One stage and the state of its stream. `renew` and `raise_epoch` may come from any thread.
+
+    Attributes:
+        counts: what went on.
+        step_times: how long the steps took.
+    """
+
+    def __init__(self, name: str, stage: AnyStage) -> None:
+        """Nothing is started before references and a first chunk are there.
+
+        Args:
+            name: the stage's name in ledgers and messages.
+            stage: the stage.
+        """
+        self.name = name
+        self.stage = stage
+        self.counts = SessionCounts()
+        self.step_times = RecentTimes()
+        self._epoch = 0
+        self._references: References | None = None
+        self._started_with: References | None = None
+        self._refused: References | None = None
+        self._state: Any = None
+        self._state_epoch = 0
+        self._base = 0
+        self._expected = 0
+
+    def renew(self, references: References) -> None:
+        """Use these references from the next chunk on."""
+        self._references = references
+
+    def raise_epoch(self, epoch: int) -> None:
+        """Make all lower epochs void."""
+        self._epoch = max(self._epoch, epoch)
+
+    def drop(self) -> None:
+        """Forget the state; the next chunk begins a new one."""
+        self._state = None
+
+    def push(self, chunk: Chunk) -> list[Chunk]:
+        """What `chunk` completes, at the positions of the stream.
+
+        Raises:
+            ValueError: the chunk does not fit the stage (the session goes on), or the stage
+                refuses the references (chunks then wait for others).
+        """
+        self._require_fit(chunk)
+        if chunk.header.epoch < self._epoch:
+            self.counts.stale += 1
+            return []
+        self.raise_epoch(chunk.header.epoch)
+        if self._state_epoch < self._epoch:
+            self._state = None
+        begun = time.perf_counter()
+        outputs = self._close_where_broken(chunk)
+        if self._state is None:
+            aligned = self._opened_at(chunk)
+            if aligned is None:
+                return outputs
+            chunk = aligned
+        outputs += self._stepped(chunk)
+        ms = (time.perf_counter() - begun) * 1e3
+        self.step_times.add(ms)
+        return [_with_ledger(output, chunk, self.name, ms) for output in outputs]
+
+    def _require_fit(self, chunk: Chunk) -> None:
+        """Refuse what never fits, before a state is touched."""
+        if isinstance(chunk, AudioChunk):
+            rate_hz = self.stage.clock.timebase.sample_rate_hz
+            if chunk.sample_rate_hz != rate_hz:
+                raise ValueError(
+                    f"{self.name}: sample_rate_hz={chunk.sample_rate_hz}, expected {rate_hz}; "
+                    "resample before the stage"
+                )
+        elif isinstance(chunk, (FeatureChunk, LatentBlock)):
+            require_space(self.name, self.stage.in_space, chunk.space)
+            if chunk.values.shape[1:] != self.stage.in_shape:
+                raise ValueError(
+                    f"{self.name}: values have shape {list(chunk.values.shape)}, expected "
+                    f"{['T', *self.stage.in_shape]}; the space {chunk.space!r} fixes it"
+                )
+
+    def _close_where_broken(self, chunk: Chunk) -> list[Chunk]:
+        """End the state at a gap or for a new portrait; what was inside comes out."""
+        if self._state is None:
+            return []
+        jumped = _first(chunk) != self._expected
+        self.counts.jumps += jumped
+        if not jumped and self._references is self._started_with:
+            return []
+        return [output for output in self._finished(end_of_stream=False) if _length(output)]
+
+    def _opened_at(self, chunk: Chunk) -> Chunk | None:
+        """A new state that begins with `chunk`; the part of it that lies on whole frames."""
+        references = self._references
+        if references is None or references is self._refused:
+            self.counts.waiting += 1
+            return None
+        aligned = _on_whole_frames(chunk, self.stage.clock.timebase)
+        if aligned is None:
+            return None
+        try:
+            self._state = self.stage.start(references)
+        except ValueError:
+            self._refused = references
+            raise
+        self._started_with = references
+        self._state_epoch = chunk.header.epoch
+        self._base = self._expected = _first(aligned)
+        self.counts.sessions += 1
+        return aligned
+
+    def _stepped(self, chunk: Chunk) -> list[Chunk]:
+        outputs = self.stage.step(_moved(chunk, -self._base), self._state)
+        self._expected = _first(chunk) + _length(chunk)
+        moved = [self._in_stream(output) for output in outputs]
+        return moved + self._finished() if chunk.header.end_of_stream else moved
+
+    def _finished(self, end_of_stream: bool = True) -> list[Chunk]:
+        state, self._state = self._state, None
+        outputs = [self._in_stream(output) for output in self.stage.finish(state)]
+        if not end_of_stream:
+            outputs = [o.with_header(replace(o.header, end_of_stream=False)) for o in outputs]
+        return outputs
+
+    def _in_stream(self, output: Chunk) -> Chunk:
+        """An output of the stage at its position in the stream."""
+        per_frame = 1 if self.stage.in_space else self.stage.clock.timebase.samples_per_frame
+        return _moved(output, self._base // per_frame)
+
+
+class Chain:
+    """Sessions in a row: the output of each is the input of the next."""
+
+    def __init__(self, stages: Sequence[tuple[str, AnyStage]]) -> None:
+        """Sessions for named stages, in order of flow."""
+        self.sessions = [Session(name, stage) for name, stage in stages]
+
+    def renew(self, references: References) -> None:
+        """Use these references from the next chunk on."""
+        for session in self.sessions:
+            session.renew(references)
+
+    def raise_epoch(self, epoch: int) -> None:
+        """Make all lower epochs void."""
+        for session in self.sessions:
+            session.raise_epoch(epoch)
+
+    def drop(self) -> None:
+        """Forget all states."""
+        for session in self.sessions:
+            session.drop()
+
+    def push(self, chunk: Chunk) -> Iterator[tuple[str, Chunk]]:
+        """What comes out of each stage for `chunk`, named, in order of flow.
+
+        Raises:
+            ValueError: a chunk does not fit, or a stage refuses the references.
+        """
+        yield from self._through(0, chunk)
+
+    def _through(self, index: int, chunk: Chunk) -> Iterator[tuple[str, Chunk]]:
+        if index == len(self.sessions):
+            return
+        session = self.sessions[index]
+        for output in session.push(chunk):
+            yield session.name, output
+            yield from self._through(index + 1, output)
+
+
+def _first(chunk: Chunk) -> int:
+    """Position of a chunk in its stream: samples for sound, frames otherwise."""
+    return chunk.first_sample if isinstance(chunk, AudioChunk) else chunk.first_frame  # type: ignore[attr-defined,no-any-return]
+
+
+def _length(chunk: Chunk) -> int:
+    """Positions that a chunk covers."""
+    if isinstance(chunk, AudioChunk):
+        return len(chunk.samples)
+    if isinstance(chunk, (FeatureChunk, LatentBlock)):
+        return chunk.n_frames
+    return len(chunk.frames)  # type: ignore[attr-defined]
+
+
+def _moved(chunk: Chunk, by: int) -> Chunk:
+    """The same data at another position."""
+    if not by:
+        return chunk
+    field = "first_sample" if isinstance(chunk, AudioChunk) else "first_frame"
+    return replace(chunk, **{field: _first(chunk) + by})
+
+
+def _on_whole_frames(chunk: Chunk, timebase: Timebase) -> Chunk | None:
+    """The part of `chunk` from the first frame boundary on; None where it ends before."""
+    if not isinstance(chunk, AudioChunk):
+        return chunk
+    skip = -chunk.first_sample % timebase.samples_per_frame
+    if not skip:
+        return chunk
+    if skip >= len(chunk.samples) and not chunk.header.end_of_stream:
+        return None
+    header = chunk.header.at(chunk.header.stamp_ns + timebase.samples_to_ns(skip))
+    first = chunk.first_sample + skip
+    return AudioChunk(header, chunk.samples[skip:], chunk.sample_rate_hz, first)
+
+
+def _with_ledger(output: Chunk, cause: Chunk, name: str, ms: float) -> Chunk:
+    """`output` under the epoch of the chunk that brought it out, its ledger continued."""
+    header = replace(
+        output.header, epoch=cause.header.epoch, ledger=cause.header.ledger.spend(name, ms)
+    )
+    return output.with_header(header)
