@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from talking_portrait_ros.chunks import F32, U8, Reference
+from talking_portrait_ros.chunks import F32, Reference
 from talking_portrait_ros.frames.portrait import crop_face
 from talking_portrait_ros.frames.rig.basis import Site, lip_fields, skin_fields
 from talking_portrait_ros.frames.rig.config import RigConfig
@@ -53,16 +53,14 @@ def build_rig(reference: Reference, config: RigConfig) -> Rig:
     layers = np.stack(lip_fields(site, skin_fields(site)))
     weight = head_weight(image, landmarks, frame, *_face_xy(whole, frame))
     solid = np.stack([depth_map(frame, *_face_xy(whole, frame)) * frame.unit_px, weight])
-    upper, lower = _lip_layers(image, frame, lips, scale)
     planar = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / 255)
     return Rig(
         picture=torch.from_numpy(np.ascontiguousarray(image)),
-        upper=upper,
-        lower=lower,
         skin_basis=_to_pixels(skin, frame, axis=1),
         lip_basis=_to_pixels(layers, frame, axis=2),
         skin_solid=_tensor(solid),
         lip_solid=_resample(solid, whole, mouth),
+        lip_edges=_lip_edges(site, scale),
         teeth=_tensor(mouth_sprites(image, landmarks, frame, lips)),
         cavity=_tensor(cavity_colour(image, landmarks)),
         mouth_box=torch.tensor([mouth.left, mouth.top, mouth.cell]),
@@ -106,29 +104,23 @@ def _resample(planes: F64, source: Grid, target: Grid) -> Tensor:
     return _tensor(np.stack([look_up(plane.astype(np.float32), cells) for plane in planes]))
 
 
-def _lip_layers(
-    image: U8, frame: FaceFrame, lips: LipCurves, scale: float
-) -> tuple[Tensor, Tensor]:
-    """The picture with its distance to the edge of the upper and of the lower lip.
+def _lip_edges(site: Site, scale: float) -> Tensor:
+    """Signed distance inside the upper and the lower lip, pixels [2, m, n].
 
     Open lips are cut a little inside their edge, else tooth pixels fringe them; closed lips
-    share one line, and the lower one runs on below the upper, as both do beyond the corners.
+    share one line, and the lower one runs on below the upper. Beyond the corners there is no edge.
     """
-    height, width = image.shape[:2]
-    x, y = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64))
-    face = frame.from_pixels(np.stack([x, y], axis=-1))
+    lips, unit = site.lips, site.frame.unit_px
     erosion = 0.0 if lips.closed else _EROSION_PX * scale
-    inside = np.clip((1 - np.abs(lips.u(face[..., 0]))) / 0.12, 0, 1) * (not lips.closed)
-    layers = []
-    for curve, sign, shift in (
-        (lips.inner_upper, -1, -erosion * inside),
-        (lips.inner_lower, 1, -erosion * inside + _OVERLAP_PX * scale * (1 - inside)),
-    ):
-        slope = np.interp(face[..., 0], lips.x, np.gradient(curve, lips.x))
-        above = sign * (face[..., 1] - lips.at(curve, face[..., 0])) / np.sqrt(1 + slope**2)
-        signed = above * frame.unit_px + shift
-        layers.append(_tensor(np.concatenate([image, signed[..., None]], axis=-1)))
-    return layers[0], layers[1]
+    inside = np.clip((1 - np.abs(site.u)) / 0.12, 0, 1)
+    beyond = np.clip(np.abs(site.u) - 1, 0, None) * lips.half_width * unit
+    overlap = _OVERLAP_PX * scale * (1.0 if lips.closed else 1 - inside)
+    edges = []
+    for curve, sign, grow in ((lips.inner_upper, -1, 0.0), (lips.inner_lower, 1, overlap)):
+        slope = np.interp(site.x, lips.x, np.gradient(curve, lips.x))
+        distance = sign * (site.y - lips.at(curve, site.x)) / np.sqrt(1 + slope**2) * unit
+        edges.append(distance - erosion * inside + grow + beyond)
+    return _tensor(np.stack(edges))
 
 
 def _face_numbers(frame: FaceFrame, lips: LipCurves, scale: float) -> Tensor:

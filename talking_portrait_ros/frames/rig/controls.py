@@ -39,6 +39,8 @@ _SAME = {
 _SOURCES = [INDEX[_SAME.get(name, name)] if name in _SAME or name in INDEX else 0
             for name in CONTROLS]  # fmt: skip
 
+_ROUNDING = 0.35
+
 IGNORED: tuple[str, ...] = ("jawForward", "tongueOut")
 """ARKit weights that the rig does not draw."""
 
@@ -50,7 +52,9 @@ def rig_controls(motion: Tensor) -> Tensor:
     jaw, close = weights[:, INDEX["jawOpen"]], weights[:, INDEX["mouthClose"]]
     side = weights[:, INDEX["jawLeft"]] - weights[:, INDEX["jawRight"]]
     lips = weights[:, INDEX["mouthLeft"]] - weights[:, INDEX["mouthRight"]]
-    special = torch.stack([torch.ones_like(jaw), jaw, jaw * (1 - close), side, lips], dim=1)
+    rounded = 1 - _ROUNDING * weights[:, INDEX["mouthPucker"]]
+    part = jaw * (1 - close) * rounded
+    special = torch.stack([torch.ones_like(jaw), jaw, part, side, lips], dim=1)
     return torch.cat([special, controls[:, special.shape[1] :]], dim=1)
 
 

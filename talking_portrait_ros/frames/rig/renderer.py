@@ -1,4 +1,9 @@
-"""Draws a rig: motion in, frames out, in batches, on any device."""
+"""Draws a rig: motion in, frames out, in batches, on any device.
+
+Each frame is one look-up of the portrait: the fields of skin, lips, lids and head are joined and
+inverted on coarse grids, enlarged, and applied once. Only the inside of the mouth and the closed
+lids are painted on top.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +11,21 @@ import torch
 from torch import Tensor
 
 from talking_portrait_ros.frames.rig.controls import rig_controls
-from talking_portrait_ros.frames.rig.mouth import MouthView, draw_mouth, feather
+from talking_portrait_ros.frames.rig.mouth import EDGE_PX, MouthView, draw_mouth
 from talking_portrait_ros.frames.rig.pose import Head, pose_shift
 from talking_portrait_ros.frames.rig.rig import Rig
-from talking_portrait_ros.frames.rig.sampling import (
-    Sampling,
-    sample_planes,
-    sampling_for,
-)
+from talking_portrait_ros.frames.rig.sampling import Sampling, sample_planes, sampling_for
 from talking_portrait_ros.frames.rig.solve import Grid, invert, with_slopes
+from talking_portrait_ros.frames.rig.windows import (
+    LipWarp,
+    around_box,
+    around_mouth,
+    box_of,
+    cut,
+    feather,
+    paste,
+)
 from talking_portrait_ros.spaces import MOTION_WIDTH
-
-_ROLL_MARGIN = 0.24
 
 
 class RigRenderer:
@@ -33,19 +41,17 @@ class RigRenderer:
         size, nodes = rig.resolution, rig.skin_basis.shape[-1]
         self._whole = Grid(0, 0, size / nodes, nodes, nodes)
         left, top, cell = (float(number) for number in rig.mouth_box)
-        height, width = rig.lip_basis.shape[-2:]
-        self._mouth = Grid(left, top, cell, height, width)
+        self._mouth = Grid(left, top, cell, *rig.lip_basis.shape[-2:])
         self._nodes = self._whole.nodes(device)  # [g, g, 2]
         self._lip_nodes = self._mouth.nodes(device)
-        self._window = self._mouth_window()
-        self._feather = feather(
-            int(self._window.height * cell), int(self._window.width * cell), device
-        )
         self._pixels = Grid(0, 0, 1, size, size).nodes(device)  # [H, W, 2]
+        self._picture = self.rig.picture.float()
         head = self.rig.head
         centre = torch.full((2,), (size - 1) / 2, device=head.device)
         self._head = Head(head[:3], head[3], head[4], centre)
-        self._eye_window = self._window_around(*rig.eyes.box)
+        self._mouth_window = around_mouth(self._mouth, rig.face[:2].tolist(), size)
+        self._eye_window = around_box(*rig.eyes.box, size)
+        self._feather = feather(self._mouth_window, device)
 
     @torch.inference_mode()
     def render(self, motion: Tensor) -> Tensor:
@@ -56,7 +62,7 @@ class RigRenderer:
     @torch.inference_mode()
     def render_float(self, motion: Tensor) -> Tensor:
         """Frames of `motion` [B, 58]: float RGB 0..1, [B, 3, H, W], on the renderer's device."""
-        return (self._draw(motion, self.rig.picture.float()) / 255).permute(0, 3, 1, 2)
+        return (self._draw(motion, self._picture) / 255).permute(0, 3, 1, 2)
 
     def _draw(self, motion: Tensor, picture: Tensor) -> Tensor:
         """Frames 0..255 [B, H, W, 3] in the dtype that the sampling gives for `picture`."""
@@ -68,14 +74,21 @@ class RigRenderer:
         controls = rig_controls(motion)
         shift = self._skin_shift(motion, controls)  # [B, g, g, 2]
         coords = self.sampling.enlarge(shift, self.resolution, self.resolution) + self._pixels
+        corner = self._eye_corner(motion)
+        window = self._eye_window
+        sources, overlay = self.rig.eyes.warp(cut(coords, corner, window), motion)
+        paste(coords, sources, corner)
+        lips = self._lip_warp(shift, motion, controls)
+        self._place_lips(coords, lips)
         frames = self.sampling.sample(picture, coords)
-        self._add_eyes(frames, coords, motion, picture)
-        self._add_mouth(frames, shift, motion, controls)
+        _cover(frames, overlay.permute(0, 2, 3, 1), corner, window)
+        self._add_mouth(frames, lips, motion, controls)
         return frames
 
     def _skin_shift(self, motion: Tensor, controls: Tensor) -> Tensor:
+        """From nodes of the frame to where they come from, [B, g, g, 2]."""
         forward = self._forward(
-            self.rig.skin_basis[None], self.rig.skin_solid[None], self._nodes, motion, controls
+            self.rig.skin_basis[None], self.rig.skin_solid, self._nodes, motion, controls
         )
         nodes = self._nodes.expand(len(motion), -1, -1, -1)
         field = with_slopes(forward, self._whole.cell)
@@ -90,50 +103,73 @@ class RigRenderer:
         moved = moved.view(-1, 3, height * width)
         motion = motion.repeat(layers, 1)
         shift, points = moved[:, :2], nodes.reshape(-1, 2).T + moved[:, :2]
-        depth, weight = solid[0, 0].reshape(-1), solid[0, 1].reshape(-1)
+        depth, weight = solid.reshape(2, -1)
         posed = pose_shift(points, depth + moved[:, 2], motion, self._head)
         return (shift + weight * posed).view(-1, 2, height, width)
 
-    def _add_mouth(self, frames: Tensor, shift: Tensor, motion: Tensor, controls: Tensor) -> None:
-        n_frames, window = len(motion), self._window
+    def _lip_warp(self, shift: Tensor, motion: Tensor, controls: Tensor) -> LipWarp:
+        """Both lip layers, inverted on the coarse grid of the mouth window."""
         plane = self._mouth_plane(motion)  # [B, 2, 3]
+        window = self._mouth_window
         corner = self._corners(plane[:, :, 0], window)
-        offset = corner.to(motion.device)[:, None, None]
-        local = Grid(0, 0, window.cell, window.height, window.width)
-        targets = local.nodes(motion.device) + offset  # [B, m, n, 2]
-        first = targets + sample_planes(
-            shift.permute(0, 3, 1, 2), self._whole.to_cells(targets)
-        ).permute(0, 2, 3, 1)
+        targets = window.local().nodes(motion.device) + corner.to(motion.device)[:, None, None]
+        cells = self._whole.to_cells(targets)
+        skin = sample_planes(shift.permute(0, 3, 1, 2), cells).permute(0, 2, 3, 1)
         forward = self._forward(
-            self.rig.lip_basis, self.rig.lip_solid[None], self._lip_nodes, motion, controls
+            self.rig.lip_basis, self.rig.lip_solid, self._lip_nodes, motion, controls
         )
         both = targets.repeat(2, 1, 1, 1)
-        sources = invert(with_slopes(forward, self._mouth.cell), self._mouth, both,
-                         first.repeat(2, 1, 1, 1))  # fmt: skip
-        height, width = self._feather.shape[:2]
-        pixels = Grid(0, 0, 1, height, width).nodes(motion.device) + offset
-        large = self.sampling.enlarge(sources - both, height, width) + pixels.repeat(2, 1, 1, 1)
-        place = _on_plane(pixels, plane)
-        view = MouthView(large[:n_frames], large[n_frames:], place, motion, controls)
-        _paste(frames, draw_mouth(self.rig, view, self.sampling), self._feather, corner)
+        first = (targets + skin).repeat(2, 1, 1, 1)
+        sources = invert(with_slopes(forward, self._mouth.cell), self._mouth, both, first)
+        edges = self.rig.lip_edges[:, None, None].expand(-1, len(motion), -1, -1, -1)
+        inside = sample_planes(edges.flatten(0, 1), self._mouth.to_cells(sources))
+        layers = torch.cat([sources - both, inside.permute(0, 2, 3, 1)], dim=-1)
+        return LipWarp(layers.unflatten(0, (2, len(motion))), skin, plane, corner)
 
-    def _add_eyes(self, frames: Tensor, coords: Tensor, motion: Tensor, picture: Tensor) -> None:
-        window = self._eye_window
+    def _place_lips(self, coords: Tensor, lips: LipWarp) -> None:
+        """Let the window of the mouth be looked up through the nearer lip's layer, in place."""
+        upper, lower = lips.layers
+        nearer = torch.where(upper[..., 2:] > lower[..., 2:], upper[..., :2], lower[..., :2])
+        shift = torch.lerp(lips.skin, nearer, self._feather)
+        window = self._mouth_window
+        size = (round(window.height * window.cell), round(window.width * window.cell))
+        large = self.sampling.enlarge(shift, *size)
+        paste(coords, large + self._window_pixels(lips.corner, *size), lips.corner)
+
+    def _add_mouth(self, frames: Tensor, lips: LipWarp, motion: Tensor, controls: Tensor) -> None:
+        cell = int(self._mouth_window.cell)
+        reach = (EDGE_PX + 3) * float(self.rig.face[8])
+        box = box_of((lips.layers[..., 2:] < reach).all(dim=0).any(dim=0)[..., 0])
+        if box is None:
+            return
+        top, bottom, left, right = box
+        size = ((bottom - top) * cell, (right - left) * cell)
+        corner = lips.corner + torch.tensor([left, top]) * cell
+        upper, lower = (
+            self.sampling.enlarge(layer[:, top:bottom, left:right], *size) for layer in lips.layers
+        )
+        pixels = self._window_pixels(corner, *size)
+        view = MouthView(
+            upper[..., :2] + pixels, lower[..., :2] + pixels, upper[..., 2:], lower[..., 2:],
+            _on_plane(pixels, lips.plane), motion, controls,
+        )  # fmt: skip
+        colours = draw_mouth(self.rig, self._picture, view, self.sampling)
+        rim = slice(cell, -cell)  # enlarging is inexact at the rim of the box
+        paste(frames, colours[:, rim, rim], corner + cell)
+
+    def _window_pixels(self, corner: Tensor, height: int, width: int) -> Tensor:
+        """Pixels [B, h, w, 2] of windows at `corner`."""
+        return self._pixels[:height, :width] + corner.to(self._pixels.device)[:, None, None]
+
+    def _eye_corner(self, motion: Tensor) -> Tensor:
+        """Left and upper pixel of the eye windows, [B, 2]."""
         x0, y0, x1, y1 = self.rig.eyes.box
         middle = torch.tensor([(x0 + x1) / 2, (y0 + y1) / 2], device=motion.device)
         cells = self._whole.to_cells(middle).expand(1, 1, 1, 2)
         depth = sample_planes(self.rig.skin_solid[None, :1], cells).view(1)
         points = middle[None, :, None].expand(len(motion), -1, -1)
         posed = pose_shift(points, depth.expand(len(motion), 1), motion, self._head)
-        corner = self._corners(middle + posed[..., 0], window)
-        height, width = window.height, window.width
-        places = torch.stack([coords[b, y : y + height, x : x + width]
-                              for b, (x, y) in enumerate(corner.tolist())])  # fmt: skip
-        sources, overlay = self.rig.eyes.warp(places, motion)
-        colour = self.sampling.sample(picture, sources.contiguous()).float()
-        paint = overlay.permute(0, 2, 3, 1)
-        colour = colour + (255 * paint[..., :3] - colour) * paint[..., 3:]
-        _paste(frames, colour, None, corner)
+        return self._corners(middle + posed[..., 0], self._eye_window)
 
     def _mouth_plane(self, motion: Tensor) -> Tensor:
         """Where the middle of the lips and one unit along X and Y are seen, [B, 2, 3]."""
@@ -150,37 +186,19 @@ class RigRenderer:
         """Left and upper pixel [B, 2] of windows that follow `middle` [B, 2], inside the frame."""
         size = torch.tensor([window.width, window.height]) * int(window.cell)
         rest = torch.tensor([window.left, window.top])
-        corner: Tensor = (middle.cpu() + rest).round().long().clamp(min=0)
-        return corner.minimum(self.resolution - size)
-
-    def _mouth_window(self) -> Grid:
-        """A window in the frame that holds the moved mouth; left and top relative to the lips."""
-        box, cell = self._mouth, self._mouth.cell
-        most = int(self.resolution // cell)
-        left, top = box.left - float(self.rig.face[0]), box.top - float(self.rig.face[1])
-        side = 0.08 * box.width * cell
-        width = min(round(box.width + 2 * side / cell), most)
-        return Grid(left - side, top, cell, min(box.height, most), width)
-
-    def _window_around(self, x0: int, y0: int, x1: int, y1: int) -> Grid:
-        """A window that holds the turned box; left and top relative to the box's middle."""
-        width, height = x1 - x0, y1 - y0
-        wide = min(round(1.08 * width + _ROLL_MARGIN * height), self.resolution)
-        high = min(round(1.08 * height + _ROLL_MARGIN * width), self.resolution)
-        return Grid(-wide / 2, -high / 2, 1, high, wide)
+        corner = (middle.cpu() + rest).round().long().clamp(min=0)
+        return torch.minimum(corner, self.resolution - size)
 
 
 def _on_plane(pixels: Tensor, plane: Tensor) -> Tensor:
     """Coordinates of `pixels` [B, h, w, 2] along the two axes of `plane` [B, 2, 3]."""
     inverse = torch.linalg.inv(plane[:, :, 1:])  # [B, 2, 2]
-    from_origin = pixels - plane[:, None, None, :, 0]
-    return from_origin @ inverse.transpose(1, 2)[:, None]
+    x, y = (pixels - plane[:, None, None, :, 0]).unbind(dim=-1)
+    (xx, xy), (yx, yy) = (row[:, :, None, None].unbind(1) for row in inverse.unbind(1))
+    return torch.stack([xx * x + xy * y, yx * x + yy * y], dim=-1)
 
 
-def _paste(frames: Tensor, colours: Tensor, share: Tensor | None, corner: Tensor) -> None:
-    """Lay windows [B, h, w, 3] into the frames, in place."""
-    height, width = colours.shape[1:3]
-    for frame, colour, (x, y) in zip(frames, colours, corner.tolist(), strict=True):
-        place = frame[y : y + height, x : x + width]
-        mixed = colour if share is None else torch.lerp(place.float(), colour, share)
-        place.copy_(mixed if place.is_floating_point() else mixed.round_().clamp_(0, 255))
+def _cover(frames: Tensor, paint: Tensor, corner: Tensor, window: Grid) -> None:
+    """Lay `paint` (RGBA 0..1, [B, h, w, 4]) over windows of the frames, in place."""
+    under = cut(frames, corner, window).float()
+    paste(frames, torch.lerp(under, 255 * paint[..., :3], paint[..., 3:]), corner)

@@ -20,28 +20,26 @@ class Rig:
 
     Attributes:
         picture: the portrait, uint8 RGB [H, W, 3].
-        upper: RGB 0..255 and signed distance above the upper lip's edge, [H, W, 4].
-        lower: RGB 0..255 and signed distance below the lower lip's edge, [H, W, 4].
         skin_basis: displacement x, y, z per control on the grid of the frame, [K, 3, g, g].
         lip_basis: the same for the upper and the lower layer in the mouth box, [2, K, 3, m, n].
         skin_solid: depth, and share of the head's motion, on the grid of the frame, [2, g, g].
         lip_solid: the same in the mouth box, [2, m, n].
+        lip_edges: signed distance inside the upper and inside the lower lip, [2, m, n].
         teeth: sprites of upper teeth, lower teeth, tongue: RGB 0..255 and alpha, [3, S, S, 4].
         cavity: colour of the open mouth, RGB 0..255, [3].
         mouth_box: left, top of the mouth box, its cell size, [3].
         face: origin x, y; axis x, y; unit; depth of the lips; half mouth width; seam darkness;
-            lower-lip overlap, [9].
+            resolution / 512, [9].
         head: pivot x, y, z; ear-to-ear width; focal length, [5].
         eyes: the eyelids and irises.
     """
 
     picture: Tensor
-    upper: Tensor
-    lower: Tensor
     skin_basis: Tensor
     lip_basis: Tensor
     skin_solid: Tensor
     lip_solid: Tensor
+    lip_edges: Tensor
     teeth: Tensor
     cavity: Tensor
     mouth_box: Tensor

@@ -36,6 +36,10 @@ class Grid:
         y = self.top + (torch.arange(self.height, device=device) + 0.5) * self.cell - 0.5
         return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
 
+    def local(self) -> Grid:
+        """The same grid with its corner at the origin."""
+        return Grid(0, 0, self.cell, self.height, self.width)
+
     def to_cells(self, pixels: Tensor) -> Tensor:
         """Picture positions [..., 2] as positions on the grid, nodes at whole numbers."""
         corner = torch.tensor([self.left, self.top], device=pixels.device)

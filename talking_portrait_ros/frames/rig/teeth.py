@@ -18,7 +18,7 @@ from talking_portrait_ros.frames.rig.sampling import look_up
 
 SIZE = 256
 REACH = 0.6
-UPPER_EDGE, LOWER_EDGE = 0.040, 0.035
+UPPER_EDGE, LOWER_EDGE = 0.030, 0.035
 _UPPER_WIDTHS = (0.088, 0.068, 0.072, 0.062, 0.056)
 _LOWER_WIDTHS = (0.055, 0.058, 0.066, 0.062, 0.056)
 _TEETH_LEVEL = 0.65
