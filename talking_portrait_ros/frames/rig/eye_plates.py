@@ -1,7 +1,7 @@
 """Eye plates: everything an eye can uncover, painted once per portrait from the portrait itself.
 
 - skin: the portrait with eyeball and lashes replaced by lid skin (the closed eye);
-- lash: what the lash strips add to that skin, carried along by the lid margins;
+- lash: how lashes and make-up darken that skin, carried along by the lid margins;
 - sclera: the white of the eye, also behind the iris and under the lids;
 - iris: the iris as a whole disc, the part under the lids completed.
 """
@@ -32,7 +32,7 @@ class EyePlates:
     Attributes:
         origin: x and y of the first pixel.
         skin: closed-eye skin, RGB 0..1, and where it may be shown, [4, h, w].
-        lash: what the lash strips add to the skin, -1..1, [3, h, w].
+        lash: relative change of the skin by the lash strips, -1 (black) to 0.1, [3, h, w].
         sclera: RGB [3, h, w].
         iris: RGB and matte [4, h, w].
         skin_gain: how much of the lid's way the skin above goes along (less under glasses).
@@ -54,7 +54,8 @@ def paint_plates(image: F32, frame: EyeFrame) -> EyePlates:
     x, y = frame.to_eye(grid)
     upper, lower = frame.margin(frame.upper, x), frame.margin(frame.lower, x)
     skin, shown = _paint_skin(crop, frame, (x, y, upper, lower))
-    lash = np.minimum(crop - skin, 0.06) * _strip_weight(frame, x, y, upper, lower)[..., None]
+    darkening = np.minimum((crop + 0.02) / (skin + 0.02) - 1, 0.1)
+    lash = darkening * _strip_weight(frame, x, y, upper, lower)[..., None]
     lit = crop / (1 - SHADOW * np.exp(-np.maximum(y - upper, 0) / SHADOW_DEPTH))[..., None]
     sclera = _paint_sclera(lit, frame, (x, y, upper, lower))
     iris = _paint_iris(lit, sclera, frame, (x, y, upper, lower))

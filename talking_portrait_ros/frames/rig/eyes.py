@@ -117,15 +117,16 @@ class EyeRig:
         skin, shown = plate[:, :, :3], plate[:, :, 3:]
         bulge = ((eye.y - eye.upper) / (gap + 1e-4)).clamp(0, 1)
         skin = skin * (1 + 0.3 * pose.closing * (bulge - bulge * bulge)).unsqueeze(2)
-        skin = skin + self._lashes(eye, pose, depth, (up, low))
+        skin = skin * (1 + self._lashes(eye, pose, depth, (up, low)))
         ball = self._eyeball(eye, pose)
         shadow = SHADOW * torch.exp(depth.clamp(min=0) * (-1 / SHADOW_DEPTH))
         ball = ball * (1 - shadow).unsqueeze(2)
         half = _spread(self.numbers[:, 0])
         opening = torch.minimum(depth, lower - eye.y) * (half / _MARGIN_PX)
         colour = torch.lerp(skin, ball, opening.clamp(0, 1).unsqueeze(2))
-        line = 0.45 * (pose.closing * 2).clamp(max=1) * eye.bump.sqrt()
-        colour = colour * (1 - line * torch.exp(-((depth / 0.055) ** 2))).unsqueeze(2)
+        line = 0.5 * (pose.closing * 2).clamp(max=1) * eye.bump.sqrt()
+        reach = torch.where(depth < 0, 0.055, 0.055 + 0.06 * pose.closing)  # lashes point down
+        colour = colour * (1 - line * torch.exp(-((depth / reach) ** 2))).unsqueeze(2)
         alpha = shown * pose.active.unsqueeze(2)
         rgba = torch.cat([colour.clamp(0, 1), alpha], 2) * (alpha > 0)
         return way.unsqueeze(-1) * -self.down[:, None, None], rgba
@@ -143,7 +144,7 @@ class EyeRig:
     def _lashes(
         self, eye: _Placed, pose: EyePose, depth: Tensor, ways: tuple[Tensor, Tensor]
     ) -> Tensor:
-        """What rides on the margins, [B, E, 3, h, w]: flatter and paler as the eye shuts."""
+        """The strips that ride on the margins, [B, E, 3, h, w]: paler and flatter when shut."""
         is_upper = depth < eye.lower + ways[1] - eye.y
         way = torch.where(is_upper, ways[0] - 0.4 * pose.closing * depth, ways[1])
         lash = self._sample(self.lash, eye.place(eye.y - way))
