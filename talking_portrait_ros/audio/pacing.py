@@ -104,6 +104,7 @@ class PacedAudio:
         self._start_ns: int | None = None
         self._tracked_ns: int | None = None
         self._skip = 0
+        self._dry = False
         self._position = 0
         self._epoch = 0
         self._ended = False
@@ -194,8 +195,9 @@ class PacedAudio:
         fresh = self._source.read(10 * self._timebase.sample_rate_hz)
         skipped = min(self._skip, len(fresh))
         self._skip -= skipped
-        self._pending.append(fresh[skipped:])
         if len(fresh) > skipped:
+            self._resume(now_ns, len(fresh) - skipped)
+            self._pending.append(fresh[skipped:])
             self._follow(now_ns)
         chunks = []
         while len(self._pending) >= self._n:
@@ -203,16 +205,28 @@ class PacedAudio:
         patience_ns = self._config.dry_ms * NS_PER_MS + self._source.latency_ns
         self._forgive(now_ns - patience_ns - self._stamp(self._position + self._n))
         while self._stamp(self._position + self._n) + patience_ns < now_ns:
+            self._dry = True
             chunks.append(self._chunk(self._pending.take(self._n)))
         return chunks
+
+    def _behind_ns(self, now_ns: int, n_samples: int = 0) -> int:
+        """By how much the clock lags behind the capture of the last of `n_samples` more."""
+        end = self._position + len(self._pending) + n_samples
+        return now_ns - self._source.latency_ns - self._stamp(end)
+
+    def _resume(self, now_ns: int, n_samples: int) -> None:
+        """After a dry spell: silence up to the capture of the first sample that came again."""
+        gap = self._behind_ns(now_ns, n_samples) * self._timebase.sample_rate_hz // NS_PER_S
+        if self._dry and gap > 0:
+            self._pending.append(np.zeros(gap, np.float32))
+            self.counts.silence_samples += gap
+        self._dry = False
 
     def _follow(self, now_ns: int) -> None:
         """Move the clock a little towards the arrival of the last sample."""
         elapsed_ns = now_ns - (now_ns if self._tracked_ns is None else self._tracked_ns)
         heard_before, self._tracked_ns = self._tracked_ns is not None, now_ns
-        error_ns = (
-            now_ns - self._source.latency_ns - self._stamp(self._position + len(self._pending))
-        )
+        error_ns = self._behind_ns(now_ns)
         if not heard_before and self._position == 0:
             self._move(error_ns)
         elif error_ns > self._config.catch_up_ms * NS_PER_MS:
