@@ -28,7 +28,7 @@ _COLUMN = {name: i for i, name in enumerate(MOTION_NAMES)}
 _FULL_LOOK = 0.6  # radians that a look of 1 turns the eye
 _SACCADE_S = 0.05
 _STRESS_AT = 0.5  # a stress that rises through this is an accent
-_ACCENT_GAP_S, _ACCENT_HOLD_S, _ACCENT_RATE_HZ = 0.45, 0.12, 2.0
+_ACCENT_GAP_S, _ACCENT_HOLD_S, _ACCENT_RATE_HZ = 0.6, 0.2, 1.6
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,9 @@ class IdleLife:
         if rises and speech >= 0.5 and state.rest_frames <= 0:
             chance = draws(self.config.seed, ACCENT, frame)
             hold = round(_ACCENT_HOLD_S * self.fps)
-            if next(chance) < 0.55:
-                state.nod.start(0.5 + 0.5 * next(chance), hold)
             if next(chance) < 0.45:
+                state.nod.start(0.5 + 0.5 * next(chance), hold)
+            if next(chance) < 0.35:
                 state.brow.start(0.5 + 0.5 * next(chance), hold)
             state.rest_frames = round(_ACCENT_GAP_S * self.fps)
         state.rest_frames = max(state.rest_frames - 1, 0)
