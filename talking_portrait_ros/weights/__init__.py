@@ -1,0 +1,81 @@
+"""Shipped weights: one safetensors file and one model card (JSON) each, and how to load them.
+
+A file is named after the family and the variant, `audio_regression_la60.safetensors`. Arrays
+come out as numpy, so that stages without torch can use them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from talking_portrait_ros.chunks import F32
+
+FOLDER = Path(__file__).parent
+
+
+def weights_path(name: str) -> Path:
+    """The safetensors file of the weights `name`."""
+    return FOLDER / f"{name}.safetensors"
+
+
+def weights_names() -> list[str]:
+    """The weights there are."""
+    return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+
+
+def load_weights(
+    name: str, expected: Mapping[str, tuple[int, ...]], train: str
+) -> dict[str, F32]:
+    """The float32 arrays of the weights `name`.
+
+    Args:
+        name: file name without ending.
+        expected: shape of each tensor of the model.
+        train: the command that makes these weights, for the error message.
+
+    Raises:
+        ValueError: the file is missing or cannot be read, a tensor is missing, unknown, of
+            another shape or not finite; names the tensor, what is expected and what was found.
+    """
+    path = weights_path(name)
+    if not path.is_file():
+        raise ValueError(
+            f"weights={name!r}: {path.name} is not there (there are: "
+            f"{', '.join(weights_names()) or 'none'}); choose one of these or make it with "
+            f"`{train}`"
+        )
+    arrays = _read(path)
+    for tensor in sorted({*expected, *arrays}):
+        want = expected.get(tensor)
+        found = arrays[tensor].shape if tensor in arrays else None
+        if want != found:
+            raise ValueError(
+                f"weights={name!r}: tensor {tensor!r}: expected {_shape(want)}, found "
+                f"{_shape(found)}; the file belongs to another model, make it with `{train}`"
+            )
+        _check_numbers(name, tensor, arrays[tensor], train)
+    return arrays
+
+
+def _read(path: Path) -> dict[str, F32]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path.name} cannot be read as safetensors ({error})") from error
+
+
+def _check_numbers(name: str, tensor: str, values: F32, train: str) -> None:
+    if values.dtype != np.float32 or not np.isfinite(values).all():
+        raise ValueError(
+            f"weights={name!r}: tensor {tensor!r} is not finite float32; make it with `{train}`"
+        )
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "nothing" if shape is None else f"shape {list(shape)}"
