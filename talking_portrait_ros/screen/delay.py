@@ -70,9 +70,12 @@ class PlayoutDelay:
     def _bounded(self, need_ns: int) -> int:
         """`need_ns` with the margin, within the bounds.
 
-        Where every frame needs more than the upper bound (slow stages, clocks that disagree),
-        the bound gives way: a late face is better than none.
+        Bounds give way where the clocks disagree: frames that arrive before their capture are not
+        held back, and where every frame needs more than the upper bound, a late face is better
+        than none.
         """
+        wanted_ns = need_ns + self._margin_ns
+        if wanted_ns < 0:
+            return wanted_ns
         soonest_ns = min(self._needs, default=0) + self._margin_ns
-        most_ns = max(self._most_ns, soonest_ns)
-        return min(max(need_ns + self._margin_ns, self._least_ns), most_ns)
+        return min(max(wanted_ns, self._least_ns), max(self._most_ns, soonest_ns))

@@ -67,6 +67,7 @@ class WindowSink:
         if picture.shape != self._shape:
             self._window(picture.shape)
         surface = pygame.display.get_surface()
+        assert surface is not None
         width, height = surface.get_size()
         image = self._geometry.fitted(picture, width, height)  # [height, width, 3]
         data = np.ascontiguousarray(image).tobytes()

@@ -1,0 +1,137 @@
+"""Real sound devices without hardware: what is played into a null sink is what we record."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import wave
+
+import numpy as np
+import pytest
+from helpers.make_sound import loudest_hz, tone
+
+pytestmark = pytest.mark.sound
+
+TONE_HZ = 1000
+SPEAKER_HZ = 2000
+RECORD = """
+import sys, threading
+import numpy as np
+from talking_portrait_ros.audio.microphone import MicSource
+from talking_portrait_ros.audio.pacing import PacedAudio
+
+
+class Counted(MicSource):
+    n_read = 0
+
+    def read(self, n_samples):
+        samples = super().read(n_samples)
+        if len(samples) and not self.n_read:
+            print("listening", flush=True)
+        self.n_read += len(samples)
+        return samples
+
+
+microphone = Counted()
+paced = PacedAudio(microphone)
+chunks, stop = [], threading.Event()
+threading.Thread(target=lambda: sys.stdin.readline() and stop.set(), daemon=True).start()
+for chunk in paced.run(stop):
+    chunks.append(chunk)
+paced.close()
+np.savez(sys.argv[1], samples=np.concatenate([c.samples for c in chunks]),
+         first=[c.first_sample for c in chunks], stamps_ns=[c.header.stamp_ns for c in chunks],
+         lost=microphone.lost_samples, dropped=paced.counts.dropped_samples)
+"""
+PLAY = """
+import sys, time
+import numpy as np
+from talking_portrait_ros.screen.speaker import Speaker
+speaker = Speaker()
+tone = np.load(sys.argv[1])
+sys.stdin.readline()
+for first in range(0, len(tone), 640):
+    assert speaker.wait_for_room(10.0)
+    speaker.write(tone[first : first + 640])
+time.sleep(0.2)
+print(speaker.queue.dropped_samples, speaker.latency_samples)
+speaker.close()
+"""
+LIST = """
+from talking_portrait_ros.audio.microphone import MicSource
+from talking_portrait_ros.audio.port_audio import list_inputs
+assert "default" in [device.name for device in list_inputs()], list_inputs()
+for device in ("Neumann U 87", 4711):
+    try:
+        MicSource(device)
+    except ValueError as error:
+        print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def recording(pulse, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recording")
+    played = (tone(TONE_HZ, 12_800) * 32_767).astype(np.int16)
+    with wave.open(str(folder / "tone.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(played.tobytes())
+    np.save(folder / "tone.npy", tone(SPEAKER_HZ, 8000))
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "env": pulse}
+    record = [sys.executable, "-c", RECORD, str(folder / "heard.npz")]
+    play = [sys.executable, "-c", PLAY, str(folder / "tone.npy")]
+    with (
+        subprocess.Popen(record, **pipes) as recorder,
+        subprocess.Popen(play, stderr=subprocess.DEVNULL, **pipes) as player,
+    ):
+        assert recorder.stdout.readline() == b"listening\n"
+        subprocess.run(["paplay", "-d", "robot", str(folder / "tone.wav")], env=pulse, check=True)
+        said, _ = player.communicate(b"go\n", timeout=20)
+        recorder.communicate(b"stop\n", timeout=20)
+    return {**np.load(folder / "heard.npz"), "said": said}
+
+
+def loud_part(samples, hz):
+    """The samples from the first to the last 10 ms in which that tone is heard."""
+    blocks = samples[: len(samples) // 160 * 160].reshape(-1, 160)
+    wave_ = np.exp(-2j * np.pi * hz / 16_000 * np.arange(160))
+    heard = np.flatnonzero(np.abs(blocks @ wave_) / 80 > 0.45)
+    return samples[heard[0] * 160 : (heard[-1] + 1) * 160]
+
+
+def test_the_microphone_hears_the_tone_that_is_played_at_its_level_without_a_gap(recording):
+    heard = loud_part(recording["samples"], TONE_HZ)
+    assert len(heard) == pytest.approx(12_800, abs=480)
+    assert loudest_hz(heard[:8000], 16_000) == pytest.approx(TONE_HZ, abs=3)
+    assert np.sqrt(2 * np.mean(heard**2)) == pytest.approx(0.5, rel=0.02)
+    blocks = heard.reshape(-1, 160)  # ten periods each
+    np.testing.assert_allclose(np.sqrt(2 * np.mean(blocks**2, axis=1)), 0.5, rtol=0.1)
+    assert recording["lost"] == recording["dropped"] == 0
+
+
+def test_the_speaker_plays_a_tone_at_its_level(recording):
+    heard = loud_part(recording["samples"], SPEAKER_HZ)
+    assert len(heard) == pytest.approx(8000, abs=480)
+    blocks = heard.reshape(-1, 160)[1:-1]
+    levels = np.sqrt(2 * np.mean(blocks**2, axis=1))
+    assert np.mean(np.abs(levels - 0.5) < 0.05) > 0.95  # a loaded machine may underrun once
+    dropped, latency_samples = map(int, recording["said"].split())
+    assert dropped == 0
+    assert 0 < latency_samples < 16_000
+
+
+def test_chunks_of_a_microphone_are_contiguous_with_steady_stamps(recording):
+    assert set(np.diff(recording["first"])) == {320}
+    steps_ms = np.diff(recording["stamps_ns"]) / 1e6
+    np.testing.assert_allclose(steps_ms, 20, atol=0.1)
+
+
+def test_a_microphone_that_does_not_exist_is_refused_with_a_list_and_without_noise(pulse):
+    done = subprocess.run(
+        [sys.executable, "-c", LIST], env=pulse, capture_output=True, text=True, check=True
+    )
+    by_name, by_index = done.stdout.splitlines()
+    assert by_name.startswith("sound input 'Neumann U 87' does not exist; there are: ")
+    assert "default" in by_name
+    assert by_index.startswith("sound input 4711 does not exist; there are: ")
+    assert done.stderr == ""
