@@ -55,10 +55,10 @@ class Simulation:
     def sound(self, k, **options):
         self.at(captured_ns(k) + MS, lambda: self.presenter.push_sound(sound(k, **options)))
 
-    def stream(self, ks, need_ms, **options):
+    def stream(self, ks, need_ms, epoch=0, image=None, samples=None):
         for k in ks:
-            self.sound(k, **options)
-            self.frame(k, need_ms(k) if callable(need_ms) else need_ms, **options)
+            self.sound(k, epoch=epoch, samples=samples)
+            self.frame(k, need_ms, epoch=epoch, image=image)
 
     def run(self, until_ns=None):
         for time_ns, _, action in sorted(self.events):
