@@ -9,7 +9,7 @@ Amplitudes are in face units (outer eye corner distance); z points away from the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def _jaw(site: Site, add: Add) -> None:
     cheek = float(np.ptp(site.frame.points[[EAR_RIGHT, EAR_LEFT], 0])) / 2
     middle = float(site.frame.points[[EAR_RIGHT, EAR_LEFT], 0].mean())
     jaw = smoothstep((site.y + 0.13) / 0.46)
-    jaw *= 1 - smoothstep((np.abs(site.x - middle) - 0.5 * cheek) / (0.6 * cheek))
+    jaw *= 1 - smoothstep((np.abs(site.x - middle) - 0.45 * cheek) / (0.5 * cheek))
     jaw *= 1 - smoothstep((site.y - chin + 0.04) / 0.85)
     add("jaw", y=JAW_DROP * jaw, z=0.08 * jaw, x=-0.03 * site.x * jaw)
     add("jawSide", x=0.09 * jaw)
@@ -132,25 +132,46 @@ def _corners(site: Site, add: Add) -> None:
 
 def _upper_face(site: Site, add: Add) -> None:
     for side, marks in ((-1, _BROWS_RIGHT), (1, _BROWS_LEFT)):
-        inner, middle, outer = (tuple(site.frame.points[mark, :2]) for mark in marks)
-        low = site.blob(*middle, 0.22, 0.11) + 0.6 * site.blob(*inner, 0.12, 0.11)
-        add(_sided("browDown", side), y=0.07 * low, x=-side * 0.03 * site.blob(*inner, 0.13, 0.12))
-        add("browInnerUp", y=-0.09 * site.blob(*inner, 0.16, 0.13))
-        high = site.blob(*outer, 0.16, 0.12) + site.blob(*middle, 0.15, 0.12)
-        add(_sided("browOuterUp", side), y=-0.07 * high)
+        (in_x, in_y), (mid_x, mid_y), (out_x, out_y) = site.frame.points[list(marks), :2]
+        frown = site.blob(mid_x, mid_y, 0.22, 0.11) + 0.6 * site.blob(in_x, in_y, 0.12, 0.11)
+        add(_sided("browDown", side), y=0.07 * frown)
+        add(_sided("browDown", side), x=-side * 0.03 * site.blob(in_x, in_y, 0.13, 0.12))
+        add("browInnerUp", y=-0.09 * site.blob(in_x, in_y, 0.16, 0.13))
+        arch = site.blob(out_x, out_y, 0.16, 0.12) + site.blob(mid_x, mid_y, 0.15, 0.12)
+        add(_sided("browOuterUp", side), y=-0.07 * arch)
         add("cheekPuff", x=side * 0.05 * site.blob(side * 0.5, 0.0, 0.17, 0.2))
-        add(_sided("cheekSquint", side), y=-0.035 * site.blob(side * 0.45, -0.48, 0.2, 0.13))
+        cheek = site.blob(side * 0.45, -0.48, 0.2, 0.13)
+        add(_sided("cheekSquint", side), y=-0.035 * cheek)
 
 
 def lip_fields(site: Site, skin: F64) -> tuple[F64, F64]:
     """Displacement of the upper and the lower layer by every control, two of [K, 3, ...]."""
     upper, lower = skin.copy(), skin.copy()
     weights = _lip_weights(site)
+    for layer, edge, weight in (
+        (upper, site.lips.inner_upper, weights[0]),
+        (lower, site.lips.inner_lower, weights[2]),
+    ):
+        layer += weight * _to_seam(site, edge)
     for name, (inner_up, outer_up, inner_low, outer_low) in _lip_moves(site).items():
         index = CONTROL_INDEX[name]
         upper[index, 1] += weights[0] * inner_up + weights[1] * outer_up
         lower[index, 1] += weights[2] * inner_low + weights[3] * outer_low
     return upper, lower
+
+
+def _to_seam(site: Site, edge: F64) -> F64:
+    """What makes a lip's edge go with the skin at the seam, so that closed lips stay closed."""
+    lips = site.lips
+    along = Site(lips.x, seam_curve(lips), site.frame, lips, site.overlap)
+    extra = skin_fields(along) - skin_fields(replace(along, y=edge))  # [K, 3, N]
+    rows = [np.interp(site.x, lips.x, row) for row in extra.reshape(-1, len(lips.x))]
+    return np.stack(rows).reshape(*extra.shape[:2], *site.x.shape)
+
+
+def seam_curve(lips: LipCurves) -> F64:
+    """Where the lips meet when they close."""
+    return lips.inner_upper + SEAM_SHARE * (lips.inner_lower - lips.inner_upper)
 
 
 def _lip_weights(site: Site) -> tuple[F64, F64, F64, F64]:
@@ -204,7 +225,7 @@ def _rest(site: Site) -> tuple[F64, F64, F64, F64]:
         zero = np.zeros_like(x)
         return zero, zero, zero, zero
     upper, lower = lips.at(lips.inner_upper, x), lips.at(lips.inner_lower, x)
-    seam = upper + SEAM_SHARE * (lower - upper)
+    seam = lips.at(seam_curve(lips), x)
     overlap = site.overlap * np.clip((1 - np.abs(site.u)) / 0.12, 0, 1)
     down, up = seam - upper + overlap, seam - lower - overlap
     return down, 0.35 * down, up, 0.6 * up

@@ -10,6 +10,7 @@ from talking_portrait_ros.chunks import F32, Reference
 from talking_portrait_ros.frames.portrait import crop_face
 from talking_portrait_ros.frames.rig.basis import Site, lip_fields, skin_fields
 from talking_portrait_ros.frames.rig.config import RigConfig
+from talking_portrait_ros.frames.rig.contours import refine_lips
 from talking_portrait_ros.frames.rig.eyes import build_eyes
 from talking_portrait_ros.frames.rig.face_frame import (
     CHIN,
@@ -43,9 +44,9 @@ def build_rig(reference: Reference, config: RigConfig) -> Rig:
     assert portrait.landmarks is not None
     image, landmarks = portrait.image, portrait.landmarks
     frame = face_frame(landmarks)
-    lips = lip_curves(frame)
+    lips = refine_lips(image, frame, lip_curves(frame))
     scale = config.resolution / 512
-    overlap = 0.0 if lips.closed else (_EROSION_PX + 0.5) * scale / frame.unit_px
+    overlap = 0.0 if lips.closed else (_EROSION_PX + 0.8) * scale / frame.unit_px
     whole = Grid(0, 0, config.resolution / FRAME_NODES, FRAME_NODES, FRAME_NODES)
     mouth = _mouth_grid(frame, lips, config.resolution)
     skin = skin_fields(_site(whole, frame, lips, overlap))

@@ -12,5 +12,5 @@ class RigConfig(Config):
     """What a portrait rig draws."""
 
     resolution: int = param(
-        512, "height and width of the frames", minimum=32, maximum=2048, unit="px"
+        512, "height and width of the frames", minimum=64, maximum=2048, unit="px"
     )

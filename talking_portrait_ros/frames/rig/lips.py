@@ -15,6 +15,7 @@ INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 N_KNOTS = 193
 REACH = 0.9
+_CORNERS = ((78, 61), (308, 291))
 CLOSED_GAP = 0.016
 _TOOTHY_GAP = 0.05
 
@@ -80,7 +81,7 @@ def lip_curves(frame: FaceFrame) -> LipCurves:
         _curve(frame.points[list(ring), :2], x)
         for ring in (OUTER_UPPER, INNER_UPPER, INNER_LOWER, OUTER_LOWER)
     )
-    right, left = (float(frame.points[index, 0]) for index in (78, 308))
+    right, left = (float(frame.points[list(pair), 0].mean()) for pair in _CORNERS)
     outside = (x <= right) | (x >= left)
     line = (upper_in + lower_in) / 2
     middle = np.minimum(upper_in, lower_in), np.maximum(upper_in, lower_in)

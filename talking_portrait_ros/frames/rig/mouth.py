@@ -17,7 +17,7 @@ from talking_portrait_ros.frames.rig.sampling import Sampling
 from talking_portrait_ros.frames.rig.teeth import REACH
 
 EDGE_PX = 1.4
-_JAW_TEETH, _JAW_TONGUE, _SIDE = 0.235, 0.17, 0.07
+_JAW_TEETH, _JAW_TONGUE, _SIDE = 0.235, 0.14, 0.07
 _SHADOW = 0.05
 _SEAM_PX, _SEAM_DARK = 1.1, 0.45
 
@@ -80,11 +80,11 @@ def _interior(rig: Rig, view: MouthView, sampling: Sampling) -> tuple[Tensor, Te
     rounded = (
         view.controls[:, CONTROL_INDEX["pucker"]] + 0.6 * view.controls[:, CONTROL_INDEX["funnel"]]
     )
-    light = (1 - 0.6 * rounded).clamp(0.25, 1)[:, None, None, None]
+    light = (1 - 0.75 * rounded).clamp(0.25, 1)[:, None, None, None]
     colour = rig.cavity * (0.55 + 0.45 * rim)
     colour = _over(colour, tongue, (0.35 + 0.65 * shadow) * (0.6 + 0.4 * rim) * light)
     colour = _over(colour, lower_teeth, (0.35 + 0.5 * shadow) * (0.7 + 0.3 * rim) * light)
-    colour = _over(colour, upper_teeth, (0.62 + 0.38 * shadow) * light)
+    colour = _over(colour, upper_teeth, (0.74 + 0.26 * shadow) * light)
     return colour, upper_teeth[..., 3:]
 
 

@@ -105,7 +105,8 @@ class RigRenderer:
         shift, points = moved[:, :2], nodes.reshape(-1, 2).T + moved[:, :2]
         depth, weight = solid.reshape(2, -1)
         posed = pose_shift(points, depth + moved[:, 2], motion, self._head)
-        return (shift + weight * posed).view(-1, 2, height, width)
+        way: Tensor = (shift + weight * posed).view(-1, 2, height, width)
+        return way
 
     def _lip_warp(self, shift: Tensor, motion: Tensor, controls: Tensor) -> LipWarp:
         """Both lip layers, inverted on the coarse grid of the mouth window."""
@@ -124,7 +125,7 @@ class RigRenderer:
         edges = self.rig.lip_edges[:, None, None].expand(-1, len(motion), -1, -1, -1)
         inside = sample_planes(edges.flatten(0, 1), self._mouth.to_cells(sources))
         layers = torch.cat([sources - both, inside.permute(0, 2, 3, 1)], dim=-1)
-        return LipWarp(layers.unflatten(0, (2, len(motion))), skin, plane, corner)
+        return LipWarp(layers.view(2, len(motion), *layers.shape[1:]), skin, plane, corner)
 
     def _place_lips(self, coords: Tensor, lips: LipWarp) -> None:
         """Let the window of the mouth be looked up through the nearer lip's layer, in place."""

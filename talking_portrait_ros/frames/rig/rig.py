@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -75,7 +76,7 @@ class Rig:
             eyes = {k.removeprefix(_EYES): v for k, v in state.items() if k.startswith(_EYES)}
             own = {k: v for k, v in state.items() if not k.startswith(_EYES)}
             return cls(**own, eyes=EyeRig.from_state(eyes))
-        except (OSError, TypeError, KeyError) as error:
+        except (OSError, TypeError, KeyError, SafetensorError) as error:
             raise ValueError(f"rig={path}: not a rig file; build it again: {error}") from error
 
     def _tensors(self) -> dict[str, Tensor]:

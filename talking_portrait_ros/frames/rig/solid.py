@@ -22,7 +22,6 @@ OVAL = (
 )  # fmt: skip
 _DEPTH_GAIN = 1.15
 _SEGMENT_PX = 160
-_BORDER = 0.07
 _BACKGROUND_REACH = 0.6
 
 
@@ -56,8 +55,8 @@ def head_weight(image: U8, landmarks: F32, frame: FaceFrame, x: F64, y: F64) -> 
     beside = smoothstep((np.abs(x - ears.mean()) - 0.55 * half) / (0.5 * half))
     weight *= 1 - beside * smoothstep((y - chin + 0.35) / 0.45)
     weight *= 1 - smoothstep((np.abs(x - ears.mean()) - 1.5 * half) / (0.9 * half))
-    weight = cv2.GaussianBlur(weight, (0, 0), 0.8)
-    return weight * _border_ramp(x.shape)
+    smooth: F64 = cv2.GaussianBlur(weight, (0, 0), 0.8)
+    return smooth
 
 
 def _person(image: U8, landmarks: F32) -> U8:
@@ -79,13 +78,3 @@ def _person(image: U8, landmarks: F32) -> U8:
     _, parts = cv2.connectedComponents(cv2.morphologyEx(person, cv2.MORPH_OPEN, np.ones((3, 3))))
     x, y = np.clip(np.round(centre), 0, _SEGMENT_PX - 1).astype(int)
     return np.asarray(parts == parts[y, x], np.uint8)
-
-
-def _border_ramp(shape: tuple[int, ...]) -> F64:
-    """0 at the left, right and upper border, so that no edge of the picture comes into view."""
-    height, width = shape
-    x = (np.arange(width) + 0.5) / width
-    y = (np.arange(height) + 0.5) / height
-    sides = smoothstep(np.minimum(x, 1 - x) / _BORDER)
-    ramp: F64 = sides[None, :] * smoothstep(y / _BORDER)[:, None]
-    return ramp

@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 
 from talking_portrait_ros.chunks import F32, U8
-from talking_portrait_ros.frames.rig.basis import SEAM_SHARE
+from talking_portrait_ros.frames.rig.basis import seam_curve
 from talking_portrait_ros.frames.rig.face_frame import F64, FaceFrame, smoothstep
 from talking_portrait_ros.frames.rig.lips import LipCurves
 from talking_portrait_ros.frames.rig.sampling import look_up
 
 SIZE = 256
 REACH = 0.6
-UPPER_EDGE, LOWER_EDGE = 0.030, 0.035
+UPPER_EDGE, LOWER_EDGE = 0.024, 0.035
 _UPPER_WIDTHS = (0.088, 0.068, 0.072, 0.062, 0.056)
 _LOWER_WIDTHS = (0.055, 0.058, 0.066, 0.062, 0.056)
 _TEETH_LEVEL = 0.65
@@ -36,8 +36,7 @@ def sprite_coordinates() -> tuple[F64, F64]:
 def mouth_sprites(image: U8, landmarks: F32, frame: FaceFrame, lips: LipCurves) -> F32:
     """Upper teeth, lower teeth and tongue, [3, S, S, 4]."""
     tint = teeth_tint(image, landmarks)
-    seam = float(lips.at(lips.inner_upper + SEAM_SHARE * (lips.inner_lower - lips.inner_upper),
-                         np.array(0.0)))  # fmt: skip
+    seam = float(lips.at(seam_curve(lips), np.array(0.0)))
     upper = _painted_row(tint, seam + UPPER_EDGE, _UPPER_WIDTHS, -1)
     own = None if lips.closed else _own_teeth(image, frame, lips)
     if own is not None:
@@ -60,8 +59,8 @@ def teeth_tint(image: U8, landmarks: F32) -> F64:
     if len(pixels) > 20:
         grey = pixels.mean(1) - 1.5 * np.ptp(pixels, axis=1)
         white = np.median(pixels[grey >= np.quantile(grey, 0.85)], axis=0)
-    warm = (white / max(white.mean(), 1.0)) ** 0.6 * np.array([1.06, 0.98, 0.90])
-    level = np.clip(0.5 * white.mean() + 0.5 * (luma_skin * 0.9 + 40), 70, 215)
+    warm = (white / max(white.mean(), 1.0)) ** 0.6 * np.array([1.08, 1.0, 0.90])
+    level = np.clip(0.35 * white.mean() + 0.65 * (luma_skin * 0.95 + 45), 80, 218)
     tint: F64 = warm * level
     return tint
 
@@ -116,8 +115,8 @@ def _own_teeth(image: U8, frame: FaceFrame, lips: LipCurves) -> F64 | None:
         return None
     luma = photo.mean(-1)
     bright = np.quantile(luma[inside], 0.85)
-    tooth = smoothstep((luma / max(bright, 1.0) - 0.40) / 0.2)
-    tooth[y < top + 0.4 * (bottom - top)] = 1.0
+    tooth = smoothstep((luma / max(bright, 1.0) - 0.32) / 0.2)
+    tooth[y < top + 0.5 * (bottom - top)] = 1.0
     row = np.minimum.accumulate(tooth, axis=0)
     row *= smoothstep((bottom - edge - y) * frame.unit_px / 1.5) * (y > top - 0.09)
     row *= 1 - smoothstep((np.abs(lips.u(x)) - 0.96) / 0.06)
@@ -125,7 +124,8 @@ def _own_teeth(image: U8, frame: FaceFrame, lips: LipCurves) -> F64 | None:
     if int(np.count_nonzero(alpha > 0.9)) < 200:
         return None
     colour = _spread(photo, (inside & (tooth > 0.5)).astype(np.float64))
-    return np.concatenate([colour, alpha[..., None]], axis=-1)
+    sprite: F64 = np.concatenate([colour, alpha[..., None]], axis=-1)
+    return sprite
 
 
 def _spread(colour: F64, known: F64) -> F64:
@@ -144,7 +144,7 @@ def _tongue(image: U8, landmarks: F32, seam: float) -> F64:
     x, y = sprite_coordinates()
     lip = np.median(image[_disc(image, landmarks[list(_LIP_SKIN), :2])].astype(np.float64), axis=0)
     colour = 0.62 * lip * np.array([1.08, 0.80, 0.82])
-    rise = y - (seam + 0.045 + 0.9 * x**2)
+    rise = y - (seam + 0.030 + 0.9 * x**2)
     alpha = smoothstep(rise / 0.035 + 0.3) * (1 - smoothstep((np.abs(x) - 0.17) / 0.07))
     shade = (0.72 + 0.28 * smoothstep(rise / 0.12)) * (1 - 0.18 * np.exp(-((x / 0.018) ** 2)))
     return np.concatenate([np.clip(colour * shade[..., None], 0, 255), 0.9 * alpha[..., None]], -1)
