@@ -38,8 +38,13 @@ TEXT = (
 @portrait_option()
 @click.option("--audio", metavar="FILE", help="Speech to use, repeated; default: synthesised.")
 @layout_option()
-@click.option("--seconds", default=60, show_default=True, type=click.IntRange(5, 86_400),
-              help="How long to run.")  # fmt: skip
+@click.option(
+    "--seconds",
+    default=60,
+    show_default=True,
+    type=click.IntRange(5, 86_400),
+    help="How long to run.",
+)
 @preset_option()
 @device_option()
 @click.option("--json", "json_path", metavar="FILE", help="Write every figure here.")
@@ -69,8 +74,13 @@ def bench(
         )
         console.print(f"running the graph for {seconds} s, layout {layout} ...")
         figures = measure(graph, report)
-    figures |= {"layout": layout, "preset": preset_name, "resolution": resolution,
-                "device": device, "machine": machine_name()}  # fmt: skip
+    figures |= {
+        "layout": layout,
+        "preset": preset_name,
+        "resolution": resolution,
+        "device": device,
+        "machine": machine_name(),
+    }
     console.print(latency_table(figures), load_table(figures["nodes"]))
     console.print(
         f"{figures['cpu_ms_per_frame']:.1f} ms of CPU per frame, all nodes together: "

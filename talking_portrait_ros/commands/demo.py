@@ -21,8 +21,13 @@ SENTENCE = "Hello! I turn speech into motion, frame by frame, while you listen."
 @click.command()
 @portrait_option()
 @click.option("--say", default=SENTENCE, show_default=True, metavar="TEXT", help="What to say.")
-@click.option("--output", default="out/demo.mp4", show_default=True, metavar="VIDEO",
-              help="The video; the contact sheet lies beside it as .png.")  # fmt: skip
+@click.option(
+    "--output",
+    default="out/demo.mp4",
+    show_default=True,
+    metavar="VIDEO",
+    help="The video; the contact sheet lies beside it as .png.",
+)
 @layout_option()
 @preset_option()
 @click.pass_context
@@ -39,8 +44,14 @@ def demo(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     try:
-        context.invoke(run, portraits=portraits, say=say, screen=f"file:{path}", layout=layout,
-                       preset_name=preset_name)  # fmt: skip
+        context.invoke(
+            run,
+            portraits=portraits,
+            say=say,
+            screen=f"file:{path}",
+            layout=layout,
+            preset_name=preset_name,
+        )
     except SystemExit as end:
         if end.code:
             raise

@@ -59,10 +59,20 @@ def doctor(preset_name: str) -> None:
 def findings(preset_name: str) -> Iterator[Finding]:
     """All findings, in the order in which a user would mend them."""
     checks: tuple[Callable[[], Finding], ...] = (
-        find_python, find_ros, find_middleware, find_messages, find_launch, find_buffers,
-        find_speech, find_inputs, find_window, find_video, find_face_tracker, find_gpu,
+        find_python,
+        find_ros,
+        find_middleware,
+        find_messages,
+        find_launch,
+        find_buffers,
+        find_speech,
+        find_inputs,
+        find_window,
+        find_video,
+        find_face_tracker,
+        find_gpu,
         find_weights,
-    )  # fmt: skip
+    )
     for check in checks:
         yield check()
     yield find_speed(preset_name)
@@ -77,8 +87,12 @@ def find_python() -> Finding:
 def find_ros() -> Finding:
     """The ROS distribution."""
     if find_spec("rclpy") is None:
-        return Finding("ROS 2", "missing", "rclpy cannot be imported",
-                       "run `make setup`, then `source env.sh`; render works without")  # fmt: skip
+        return Finding(
+            "ROS 2",
+            "missing",
+            "rclpy cannot be imported",
+            "run `make setup`, then `source env.sh`; render works without",
+        )
     names = [dist.metadata["Name"] or "" for dist in distributions()]
     wheel = next((name for name in names if name.startswith("ros-") and "rclpy" in name), None)
     distro = os.environ.get("ROS_DISTRO") or (wheel.split("-")[1] if wheel else "unknown")
@@ -90,25 +104,35 @@ def find_middleware() -> Finding:
     """RMW implementation and discovery range."""
     chosen = os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp (default)")
     reach = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET (ROS default)")
-    return Finding("middleware", "ok", f"{chosen}, discovery {reach}",
-                   "ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET reaches other hosts"
-                   if reach == "LOCALHOST" else "")  # fmt: skip
+    return Finding(
+        "middleware",
+        "ok",
+        f"{chosen}, discovery {reach}",
+        "ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET reaches other hosts" if reach == "LOCALHOST" else "",
+    )
 
 
 def find_messages() -> Finding:
     """The generated messages."""
     if find_spec("talking_portrait_ros.msg") is None:
-        return Finding("messages", "missing", "talking_portrait_ros.msg is not built",
-                       "run `make setup` (or `colcon build`), then `source env.sh`")  # fmt: skip
+        return Finding(
+            "messages",
+            "missing",
+            "talking_portrait_ros.msg is not built",
+            "run `make setup` (or `colcon build`), then `source env.sh`",
+        )
     return Finding("messages", "ok", "built")
 
 
 def find_launch() -> Finding:
     """launch_ros, which is not among the wheels."""
     if find_spec("launch_ros") is None:
-        return Finding("launch_ros", "off", "not here",
-                       "`talking-portrait run` starts the graph without it; "
-                       "a ROS installation has it")  # fmt: skip
+        return Finding(
+            "launch_ros",
+            "off",
+            "not here",
+            "`talking-portrait run` starts the graph without it; a ROS installation has it",
+        )
     return Finding("launch_ros", "ok", "ros2 launch talking_portrait_ros portrait.launch.py")
 
 
@@ -119,8 +143,12 @@ def find_buffers() -> Finding:
         return Finding("socket buffers", "off", "unknown on this system")
     size = int(path.read_text())
     if size < RECOMMENDED_BUFFER_BYTES:
-        return Finding("socket buffers", "off", f"rmem_max {size} bytes: fine on one host",
-                       "between hosts: sysctl -w net.core.rmem_max=8388608")  # fmt: skip
+        return Finding(
+            "socket buffers",
+            "off",
+            f"rmem_max {size} bytes: fine on one host",
+            "between hosts: sysctl -w net.core.rmem_max=8388608",
+        )
     return Finding("socket buffers", "ok", f"rmem_max {size} bytes")
 
 
@@ -142,8 +170,12 @@ def find_inputs() -> Finding:
     try:
         names = list_inputs()
     except RuntimeError:
-        return Finding("microphone", "off", "PyAudio is not installed",
-                       "apt-get install portaudio19-dev, then `make setup`")  # fmt: skip
+        return Finding(
+            "microphone",
+            "off",
+            "PyAudio is not installed",
+            "apt-get install portaudio19-dev, then `make setup`",
+        )
     if not names:
         return Finding(
             "microphone", "off", "PyAudio sees no input", "connect one; --topic, --audio"
@@ -154,8 +186,9 @@ def find_inputs() -> Finding:
 def find_window() -> Finding:
     """A display to open a window on."""
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return Finding("window", "off", "no display",
-                       "use --screen file:PATH or none, or set DISPLAY")  # fmt: skip
+        return Finding(
+            "window", "off", "no display", "use --screen file:PATH or none, or set DISPLAY"
+        )
     return Finding("window", "ok", os.environ.get("WAYLAND_DISPLAY") or os.environ["DISPLAY"])
 
 
@@ -165,8 +198,12 @@ def find_video() -> Finding:
 
     lacking = [name for name in ("libx264", "aac") if name not in av.codecs_available]
     if lacking:
-        return Finding("video files", "missing", f"PyAV {av.__version__} lacks {lacking[0]}",
-                       "install PyAV's own wheel: pip install --force-reinstall av")  # fmt: skip
+        return Finding(
+            "video files",
+            "missing",
+            f"PyAV {av.__version__} lacks {lacking[0]}",
+            "install PyAV's own wheel: pip install --force-reinstall av",
+        )
     return Finding("video files", "ok", f"PyAV {av.__version__}: H.264, AAC")
 
 
@@ -175,9 +212,13 @@ def find_face_tracker() -> Finding:
     try:
         found = version("mediapipe")
     except PackageNotFoundError:
-        return Finding("face tracker", "off", "mediapipe is not here",
-                       "pip install --no-deps mediapipe==0.10.14, for portraits that have no "
-                       "stored landmarks")  # fmt: skip
+        return Finding(
+            "face tracker",
+            "off",
+            "mediapipe is not here",
+            "pip install --no-deps mediapipe==0.10.14, for portraits that have no "
+            "stored landmarks",
+        )
     return Finding("face tracker", "ok", f"mediapipe {found}")
 
 
@@ -188,8 +229,12 @@ def find_gpu() -> Finding:
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     if not names:
         seen = shutil.which("nvidia-smi") is not None
-        return Finding("GPU", "off", f"torch {torch.__version__} sees none: the CPU is used",
-                       "install torch with CUDA" if seen else "")  # fmt: skip
+        return Finding(
+            "GPU",
+            "off",
+            f"torch {torch.__version__} sees none: the CPU is used",
+            "install torch with CUDA" if seen else "",
+        )
     return Finding("GPU", "ok", ", ".join(names))
 
 

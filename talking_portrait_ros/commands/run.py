@@ -43,13 +43,23 @@ class Sound:
 @click.command()
 @portrait_option()
 @click.option("--audio", metavar="FILE", help="Speak this sound file, then end.")
-@click.option("--mic", is_flag=False, flag_value="", metavar="[DEVICE]",
-              help="Follow a microphone: the default, a number, or part of its name.")  # fmt: skip
+@click.option(
+    "--mic",
+    is_flag=False,
+    flag_value="",
+    metavar="[DEVICE]",
+    help="Follow a microphone: the default, a number, or part of its name.",
+)
 @click.option("--say", metavar="TEXT", help="Speak this text, then end.")
 @click.option("--topic", is_flag=True, help="Follow the topics `audio_in` and `say`.")
 @layout_option()
-@click.option("--screen", default="window", show_default=True, metavar="window|file:PATH|none",
-              help="Where the face is shown; `file` records picture and sound.")  # fmt: skip
+@click.option(
+    "--screen",
+    default="window",
+    show_default=True,
+    metavar="window|file:PATH|none",
+    help="Where the face is shown; `file` records picture and sound.",
+)
 @preset_option()
 @device_option()
 @click.option("--namespace", default="", help="ROS namespace; one namespace is one avatar.")
@@ -107,9 +117,16 @@ def choose_sound(audio: str | None, mic: str | None, say: str | None, topic: boo
     Raises:
         ValueError: none or several, or one that is not there.
     """
-    given = [name for name, is_given in
-             (("--audio", audio is not None), ("--mic", mic is not None),
-              ("--say", say is not None), ("--topic", topic)) if is_given]  # fmt: skip
+    given = [
+        name
+        for name, is_given in (
+            ("--audio", audio is not None),
+            ("--mic", mic is not None),
+            ("--say", say is not None),
+            ("--topic", topic),
+        )
+        if is_given
+    ]
     if len(given) != 1:
         got = " and ".join(given) or "none"
         raise ValueError(f"sound: {got} given; choose one of --audio, --mic, --say, --topic")

@@ -1,0 +1,85 @@
+"""The command line: mistakes end in one line and exit code 2; a rendered file is complete."""
+
+from __future__ import annotations
+
+import wave
+
+import av
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from talking_portrait_ros.cli import main
+
+RATE_HZ = 16_000
+
+
+@pytest.fixture
+def sound(tmp_path):
+    """Half a second of a buzz: a sound file that is quickly rendered."""
+    path = tmp_path / "buzz.wav"
+    time_s = np.arange(RATE_HZ // 2) / RATE_HZ
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
+        file.writeframes((8000 * np.sign(np.sin(880 * time_s))).astype("<i2").tobytes())
+    return str(path)
+
+
+def invoke(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["render", "--audio", "no.wav", "--output", "o.mp4"], ["no.wav"]),
+        (["render", "--audio", "{sound}", "--output", "o.txt"], ["o.txt", ".mp4"]),
+        (["render", "--audio", "{sound}", "--output", "/nowhere/o.mp4"], ["/nowhere"]),
+        (["render", "--audio", "{sound}", "--output", "o.mp4", "--preset", "x"], ["'x'", "rig_512"]),
+        (["render", "--audio", "{sound}", "--output", "o.mp4", "--portrait", "no.jpg"], ["no.jpg"]),
+        (["render", "--audio", "{sound}", "--output", "o.mp4", "--device", "cuda:77"], ["cuda:77"]),
+        (["render", "--audio", "{empty}", "--output", "o.mp4"], ["empty.wav"]),
+        (["run", "--screen", "none"], ["--audio", "--mic", "--say", "--topic"]),
+        (["run", "--topic", "--say", "hi", "--screen", "none"], ["--say and --topic"]),
+        (["run", "--say", " ", "--screen", "none"], ["nothing to say"]),
+        (["run", "--topic", "--screen", "hologram"], ["hologram", "window", "file:PATH", "none"]),
+        (["run", "--audio", "no.wav", "--screen", "none"], ["no.wav"]),
+        (["run", "--topic", "--screen", "none", "--portrait", "no.jpg"], ["no.jpg"]),
+        (["run", "--topic", "--screen", "none", "--preset", "x"], ["'x'", "rig_512"]),
+        (["bench", "--json", "/nowhere/b.json"], ["/nowhere/b.json"]),
+        (["evaluate", "--clips", "/nowhere"], ["/nowhere"]),
+        (["train", "audio-regression", "--steps", "0"], ["steps", "0"]),
+    ],
+    ids=lambda value: " ".join(value[:3]),
+)
+def test_a_mistake_is_one_line_that_names_it_and_exit_code_2(words, names, sound, tmp_path):
+    (tmp_path / "empty.wav").touch()
+    places = {"sound": sound, "empty": tmp_path / "empty.wav"}
+    result = invoke(*(word.format(**places) for word in words))
+    assert result.exit_code == 2, result.output
+    errors = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1
+    assert "Traceback" not in result.output
+    for name in names:
+        assert name in errors[0]
+
+
+def test_a_rendered_file_has_every_frame_and_the_sound(sound, tmp_path):
+    video = tmp_path / "talk.mp4"
+    result = invoke("render", "--audio", sound, "--output", video, "--preset", "rig_256")
+    assert result.exit_code == 0, result.output
+    with av.open(str(video)) as container:
+        stream = container.streams.video[0]
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        assert (stream.codec_context.name, float(stream.average_rate)) == ("h264", 25.0)
+        assert container.streams.audio[0].codec_context.name == "aac"
+    assert len(frames) == 13  # half a second, rounded up to whole frames
+    assert frames[0].shape == (256, 256, 3)
+    assert np.std(frames[0]) > 20
+
+
+def test_help_names_every_preset():
+    from talking_portrait_ros.presets import PRESETS
+
+    text = invoke("render", "--help").output
+    assert all(name in text for name in PRESETS)
