@@ -78,12 +78,12 @@ def _paint_skin(crop: Array, frame: EyeFrame, field: Field) -> tuple[Array, Arra
     ends = smoothstep((1.12 - np.abs(x)) / 0.25)
     inside = np.minimum(y - upper + UPPER_STRIP * ends, lower + LOWER_STRIP * ends - y)
     inside = np.minimum(inside, (1.1 - np.abs(x)))
-    mask = smoothstep(inside / 0.14 + 0.5)
+    mask = smoothstep(inside / 0.24 + 0.5)
     smooth = gaussian_filter(crop, (0.06 * frame.half, 0.06 * frame.half, 0))
     luma = smooth @ LUMA
     ring = (inside < 0) & (inside > -0.35) & (np.abs(x) < 1.1)
     bright = np.quantile(luma[ring], 0.6)
-    trust = np.where(inside > -0.02, 1e-5, np.clip((luma / bright - 0.55) / 0.3, 0.005, 1))
+    trust = np.where(inside > -0.02, 1e-5, np.clip((luma / bright - 0.65) / 0.25, 0.005, 1))
     tone = _membrane(smooth, trust)
     painted = tone + _grain(crop, frame, field)
     skin = crop + (painted - crop) * mask[..., None]
