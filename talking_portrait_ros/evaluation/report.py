@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from talking_portrait_ros.evaluation.curves import Estimate, mean_with_interval
+from talking_portrait_ros.evaluation.faces import FaceTrial
 from talking_portrait_ros.evaluation.lips import LipsReport, Method
+from talking_portrait_ros.evaluation.rig import RigScore
+from talking_portrait_ros.evaluation.silence import Quiet
 
 
 def lips_table(report: LipsReport) -> Table:
@@ -56,6 +62,64 @@ def lips_notes(report: LipsReport) -> list[str]:
     return notes
 
 
+def rig_table(scores: Sequence[RigScore]) -> Table:
+    """Commanded against measured motion, by person."""
+    table = Table(title=f"The face does what it is told, {len(scores)} people")
+    headings = ("person", "sweep r", "speech r", "lag", "closed in silence", "eye shut / open",
+                "yaw gain", "pitch gain", "face found")  # fmt: skip
+    for heading in headings:
+        table.add_column(heading)
+    for score in scores:
+        table.add_row(
+            score.name, f"{score.sweep_r:.3f}", f"{score.speech_r:.3f}", f"{score.lag_frames:+d}",
+            f"{score.closed:.0%}", f"{score.ear_shut:.2f}", f"{score.yaw_gain:.2f}",
+            f"{score.pitch_gain:.2f}", f"{score.found:.0%}",
+        )  # fmt: skip
+    return table
+
+
+def faces_table(trials: Sequence[FaceTrial]) -> Table:
+    """What became of each picture."""
+    counts = Counter(trial.outcome for trial in trials)
+    words = ", ".join(f"{n} {outcome}" for outcome, n in counts.items())
+    table = Table(title=f"Does any picture work? {len(trials)} pictures: {words}")
+    for heading in ("picture", "outcome", "face found", "lips r", "reason"):
+        table.add_column(heading)
+    for trial in trials:
+        table.add_row(
+            trial.name, trial.outcome, f"{trial.found:.0%}", f"{trial.lips_r:.2f}", trial.reason
+        )
+    return table
+
+
+def silence_table(sounds: Sequence[Quiet]) -> Table:
+    """Closed lips and chatter, by sound."""
+    table = Table(title="When nobody speaks")
+    for heading in ("sound", "frames of silence", "lips closed", "motion, per mille", "mean gap"):
+        table.add_column(heading)
+    for sound in sounds:
+        closed = f"{sound.closed:.0%}" if sound.n_pause_frames else "no pause"
+        table.add_row(
+            sound.name,
+            str(sound.n_pause_frames),
+            closed,
+            f"{sound.motion:.2f}",
+            f"{sound.gap:.4f}",
+        )
+    return table
+
+
+def plain(results: Sequence[RigScore | FaceTrial | Quiet]) -> list[dict[str, Any]]:
+    """Results as plain values for `save_json`; what is not a number becomes None."""
+    return [{key: _plain(value) for key, value in vars(item).items()} for item in results]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
 def lips_dict(report: LipsReport) -> dict[str, Any]:
     """Every figure, as plain values."""
     return {
@@ -79,7 +143,7 @@ def lips_dict(report: LipsReport) -> dict[str, Any]:
     }
 
 
-def save_json(values: dict[str, Any], path: str | Path) -> None:
+def save_json(values: Any, path: str | Path) -> None:
     """Write `values` to `path`, readable."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

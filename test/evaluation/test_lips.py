@@ -24,10 +24,13 @@ from talking_portrait_ros.evaluation.report import (
     lips_dict,
     lips_notes,
     lips_table,
+    plain,
     plot_lips,
     save_json,
+    silence_table,
 )
 from talking_portrait_ros.evaluation.runner import opening_of
+from talking_portrait_ros.evaluation.silence import Quiet
 from talking_portrait_ros.evaluation.tracker import FaceTrack
 from talking_portrait_ros.spaces import INDEX, MOTION_WIDTH
 from talking_portrait_ros.timebase import Timebase
@@ -130,3 +133,12 @@ def test_real_clips_carry_their_lag_and_follow_the_linear_rival():
     lags_ms = module._indexed_lags_ms(folder)
     assert lags_ms["vretalk_5.mp4"] == 80
     assert len(lags_ms) >= 11
+
+
+def test_results_without_a_number_become_null_in_the_stored_report(tmp_path):
+    sounds = [Quiet("loud", 0, float("nan"), 3.0, 0.02), Quiet("pause", 9, 1.0, 0.1, 0.001)]
+    save_json(plain(sounds), tmp_path / "quiet.json")
+    assert json.loads((tmp_path / "quiet.json").read_text())[0]["closed"] is None
+    console = Console(width=140, record=True, file=(tmp_path / "out").open("w"))
+    console.print(silence_table(sounds))
+    assert "no pause" in console.export_text()
