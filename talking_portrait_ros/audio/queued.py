@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
@@ -12,24 +12,36 @@ from talking_portrait_ros.audio.source import SampleFifo
 from talking_portrait_ros.audio.speech import synthesise
 from talking_portrait_ros.chunks import F32
 
+WhenFull = Literal["refuse", "drop_oldest"]
+
 
 class QueueSource:
     """Sound pushed from outside, int16 or float32, mono or stereo, at any usual rate.
 
-    Synthesisers deliver faster than real time, so the queue is long; beyond `max_seconds` the
-    newest chunk is refused, with an error and a count, because dropping the oldest would take
-    words out of the middle of a sentence. Where a live stream has run dry, sound starts again
-    only once `start_ms` of it are there, so that one late chunk does not make a row of gaps.
+    When more than `max_seconds` wait, `when_full` says what goes, and it is counted. "refuse",
+    for synthesisers, which deliver faster than real time: the newest chunk is refused with an
+    error, because dropping the oldest would take words out of the middle of a sentence.
+    "drop_oldest", for a live voice (with a short queue, 0.2 s): the oldest go, so that a sender
+    with a faster clock does not add delay hour by hour.
+
+    Where a stream has run dry, sound starts again only once `start_ms` of it are there, so that
+    one late chunk does not make a row of gaps.
     """
 
     self_paced = False
     latency_ns = 0
 
     def __init__(
-        self, sample_rate_hz: int = 16_000, max_seconds: float = 30.0, start_ms: float = 40.0
+        self,
+        sample_rate_hz: int = 16_000,
+        max_seconds: float = 30.0,
+        start_ms: float = 40.0,
+        when_full: WhenFull = "refuse",
     ) -> None:
         """An empty queue that gives sound at `sample_rate_hz`."""
         self.refused_samples = 0
+        self.dropped_samples = 0
+        self._when_full = when_full
         self._rate_hz = sample_rate_hz
         self._max_samples = int(max_seconds * sample_rate_hz)
         self._start_samples = int(start_ms * sample_rate_hz / 1000)
@@ -69,6 +81,9 @@ class QueueSource:
                 self._fifo.append(self._resampler.flush())
                 self._resampler = fresh
             self._fifo.append(self._resampler.process(mono))
+            excess = len(self._fifo) - self._max_samples
+            if self._when_full == "drop_oldest" and excess > 0:
+                self.dropped_samples += len(self._fifo.take(excess))
 
     def end(self) -> None:
         """Nothing more will be pushed: the source is exhausted once all has been read."""
@@ -108,7 +123,8 @@ class QueueSource:
         return False
 
     def _require_room(self, n_samples: int) -> None:
-        if len(self._fifo) + n_samples > self._max_samples:
+        full = len(self._fifo) + n_samples > self._max_samples
+        if full and self._when_full == "refuse":
             self.refused_samples += n_samples
             seconds = self._max_samples / self._rate_hz
             raise ValueError(

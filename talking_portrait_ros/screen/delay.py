@@ -32,6 +32,11 @@ class PlayoutDelay:
         self._shrunk_ns = 0
         self._late_run = 0
 
+    def require(self, least_ns: int) -> None:
+        """Never be shorter than `least_ns`, for a reason beyond the frames."""
+        self._least_ns = max(self._least_ns, least_ns)
+        self._most_ns = max(self._most_ns, least_ns)
+
     def arrived(self, need_ns: int, late: bool) -> None:
         """A frame arrived `need_ns` after the capture of its last sample.
 

@@ -47,7 +47,7 @@ class Player:
         self._changed = Condition()
         self._stop = Event()
         if speaker is not None:
-            presenter.sound_lead_samples = speaker.latency_samples
+            presenter.lead_sound(speaker.latency_samples)
 
     def push_frames(self, chunk: FrameChunk) -> None:
         """Frames that have just arrived."""
@@ -115,12 +115,14 @@ class Player:
         return [period] if period else []
 
     def _serve(self, periods: list[Presented]) -> None:
-        for sink in self._sinks:
-            sink.show(periods)
-        for period in periods:
-            if self._speaker is not None:
+        """The sound first: a device that waits is heard, a picture some milliseconds later not."""
+        if self._speaker is not None:
+            for period in periods:
                 if period.cut:
                     self._speaker.cut()
                 self._speaker.write(period.played)
-            if self._listener is not None:
+        for sink in self._sinks:
+            sink.show(periods)
+        if self._listener is not None:
+            for period in periods:
                 self._listener(period, self._now_ns())

@@ -39,8 +39,6 @@ class Presenter:
         config: timing, as given.
         counts: what happened in the session.
         next_due_ns: when the next period begins; None before the first frame and after the last.
-        sound_lead_samples: how far `played` runs ahead of the picture, to make up for the delay
-            of a sound device.
     """
 
     def __init__(self, config: ScreenConfig | None = None) -> None:
@@ -48,7 +46,7 @@ class Presenter:
         self.config = config or ScreenConfig()
         self.counts = ScreenCounts()
         self.next_due_ns: int | None = None
-        self.sound_lead_samples = 0
+        self._sound_lead_samples = 0
         self._timebase = self.config.timebase
         self._delay = PlayoutDelay(self.config)
         self._buffer = JitterBuffer(self._timebase)
@@ -84,6 +82,15 @@ class Presenter:
     def finished(self) -> bool:
         """True once the last frame of the stream has had its period."""
         return self._last is not None and (self._expected is None or self._expected > self._last)
+
+    def lead_sound(self, n_samples: int) -> None:
+        """Let `played` run ahead of the picture, to make up for the delay of a sound device.
+
+        Sound can only be early if the picture waits for it to be captured: the playout delay
+        becomes at least that long, and a frame more for the way of the sound to the screen.
+        """
+        self._sound_lead_samples = n_samples
+        self._delay.require(self._timebase.samples_to_ns(n_samples) + self._timebase.frame_ns)
 
     def push_sound(self, chunk: AudioChunk) -> None:
         """Sound, as it leaves the audio stage.
@@ -168,7 +175,7 @@ class Presenter:
     def _led_sample(self) -> int:
         """Position of the sound that a device gets with the expected frame."""
         first = (self._expected or 0) * self._timebase.samples_per_frame
-        return first + self.sound_lead_samples
+        return first + self._sound_lead_samples
 
     def _in_force_ns(self) -> int:
         """The delay that the expected frame gets."""

@@ -50,6 +50,15 @@ def test_flooding_refuses_the_newest_and_keeps_what_is_there():
     assert source.read(20_000).max() == np.float32(0.1)
 
 
+def test_a_live_queue_keeps_the_newest_so_that_a_fast_sender_adds_no_delay():
+    source = QueueSource(max_seconds=0.2, when_full="drop_oldest")
+    for k in range(100):
+        source.push(np.full(320, k / 100, np.float32), 16_000)
+    assert len(source) == 3200
+    assert source.dropped_samples == 100 * 320 - 3200
+    assert source.read(3200)[-1] == np.float32(0.99)
+
+
 @pytest.mark.parametrize(
     ("samples", "rate_hz", "n_channels", "complaint"),
     [

@@ -155,6 +155,22 @@ def test_the_least_delay_is_kept():
     assert set(map(round, simulation.mouth_to_pixel_ms())) == {120}
 
 
+def test_sound_for_a_slow_device_runs_ahead_without_gaps_and_the_picture_waits_for_it():
+    simulation = Simulation()
+    simulation.presenter.lead_sound(800)
+    generator = np.random.default_rng(0)
+    heard = generator.uniform(0.1, 0.5, (50, 640)).astype(np.float32)
+    for k in range(50):
+        simulation.sound(k, samples=heard[k])
+        simulation.frame(k, 20)
+    simulation.run(captured_ns(50))
+    assert set(map(round, simulation.mouth_to_pixel_ms())) == {90}  # 50 ms of lead and a frame
+    played = np.concatenate([p.played for p in simulation.periods])
+    np.testing.assert_array_equal(played, heard.reshape(-1)[800 : 800 + len(played)])
+    matched = np.concatenate([p.sound.samples for p in simulation.periods])
+    np.testing.assert_array_equal(matched, heard.reshape(-1)[: len(matched)])
+
+
 def test_flooding_stays_bounded_and_the_newest_win():
     presenter = Presenter()
     for k in range(1000):
