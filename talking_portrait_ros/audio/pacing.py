@@ -80,6 +80,7 @@ class PacedAudio:
         config: PacingConfig | None = None,
         timebase: Timebase | None = None,
         now_ns: Callable[[], int] = time.time_ns,
+        epoch: int = 0,
     ) -> None:
         """Prepare; the clock starts with the first `poll`.
 
@@ -88,6 +89,7 @@ class PacedAudio:
             config: chunk length, silence around the source.
             timebase: the rates of the graph.
             now_ns: the clock that stamps are in.
+            epoch: the first epoch.
 
         Raises:
             ValueError: `chunk_ms` is not a whole number of samples.
@@ -106,7 +108,7 @@ class PacedAudio:
         self._skip = 0
         self._dry = False
         self._position = 0
-        self._epoch = 0
+        self._epoch = epoch
         self._ended = False
         self._pending = SampleFifo()
         self._lock = Lock()

@@ -55,7 +55,10 @@ class AvatarNode(LifecycleNode, Generic[P]):
         self._topics: list[Subscription[Any] | Publisher[Any]] = []
         self._counts_before: Counter[str] = Counter()
         self.parameters = ParameterSet(
-            self, defaults, lambda: self._lifecycle_label == "unconfigured"
+            self,
+            defaults,
+            lambda: self._lifecycle_label == "unconfigured",
+            on_change=lambda config: self.on_parameters(config),
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.EVENTS)
         self.create_timer(1.0, self._publish_diagnostics)
@@ -81,9 +84,16 @@ class AvatarNode(LifecycleNode, Generic[P]):
     def on_new_epoch(self) -> None:
         """Drop what is void: `epoch` has risen."""
 
+    def on_parameters(self, config: P) -> None:
+        """A parameter has changed."""
+
     def vitals(self) -> dict[str, str]:
         """More lines for /diagnostics."""
         return {}
+
+    def now_ns(self) -> int:
+        """The node's clock."""
+        return int(self.get_clock().now().nanoseconds)
 
     def autostart(self) -> None:
         """Configure and activate, if the parameter says so."""

@@ -16,8 +16,17 @@ from talking_portrait_ros.chunks import U8, Chunk, FrameChunk
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.avatar_node import AvatarNode
+from talking_portrait_ros.screen.presented import Presented
 
 JPEG_QUALITY = 90
+TIMING_STATES = {
+    "own": msg.FrameTiming.SHOWN,
+    "blended": msg.FrameTiming.EASED,
+    "late": msg.FrameTiming.MISSED,
+    "held": msg.FrameTiming.REPEATED,
+    "inserted": msg.FrameTiming.REPEATED,
+    "eased": msg.FrameTiming.EASED,
+}
 
 
 @dataclass(frozen=True)
@@ -53,8 +62,9 @@ class ChunkOutlet:
         self._publisher = node.advertise(WIRES[kind].kind, kind, qos.STREAM)
 
     def publish(self, chunk: Chunk) -> None:
-        """Send one chunk."""
-        self._publisher.publish(self._to_msg(chunk))
+        """Send one chunk, if anybody listens."""
+        if self._publisher.get_subscription_count():
+            self._publisher.publish(self._to_msg(chunk))
 
 
 class FramesOutlet:
@@ -76,6 +86,22 @@ class FramesOutlet:
             self._images.publish(image)
             if self._jpegs.get_subscription_count():
                 self._jpegs.publish(jpeg_to_msg(chunk.frames[index], image.header.stamp))
+
+
+def timing_to_msg(period: Presented, shown_ns: int) -> msg.FrameTiming:
+    """What became of one frame period that was on the screen at `shown_ns`."""
+    state = TIMING_STATES[period.kind]
+    if period.kind == "own" and not period.on_time:
+        state = msg.FrameTiming.MISSED
+    return msg.FrameTiming(
+        header=HeaderMsg(stamp=convert.time_to_msg(period.header.stamp_ns)),
+        epoch=period.header.epoch,
+        frame=period.frame or 0,
+        screen_time=convert.time_to_msg(shown_ns),
+        mouth_to_pixel_ms=(shown_ns - period.captured_ns) / 1e6,
+        ledger=convert.ledger_to_msg(period.header.ledger),
+        state=state,
+    )
 
 
 def jpeg_to_msg(picture: U8, stamp: Time) -> CompressedImage:

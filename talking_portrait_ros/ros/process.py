@@ -13,12 +13,12 @@ from talking_portrait_ros.ros.avatar_node import AvatarNode
 
 
 def make_executor() -> Executor:
-    """The EventsExecutor, which needs a fifth of the CPU for the same timers, where it exists."""
-    try:
-        from rclpy.experimental.events_executor import EventsExecutor
-    except ImportError:
-        return SingleThreadedExecutor()
-    return EventsExecutor()
+    """The executor of every process.
+
+    Not rclpy's EventsExecutor: that of rclpy 9.1.2 delivered 0 of 4500 messages between two
+    processes and kept a core busy, where this one delivered all for 0.2 ms of CPU each.
+    """
+    return SingleThreadedExecutor()
 
 
 def run_node(build: Callable[[], AvatarNode[Any]]) -> int:

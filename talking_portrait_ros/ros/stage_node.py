@@ -200,10 +200,21 @@ class StageNode(AvatarNode[StageParameters]):
         family = KINDS[kind].family(spec.family)
         default = family.config.from_dict(spec.options)
         declared: ParameterSet[Config] = ParameterSet(
-            self, default, lambda: False, prefix=f"{kind}."
+            self,
+            default,
+            lambda: False,
+            prefix=f"{kind}.",
+            on_change=lambda config: self._retune(kind, config),
         )
         self._families[kind] = declared
-        return build_stage(kind, StageSpec(spec.family, declared.config.to_dict()), self.config.device)
+        options = declared.config.to_dict()
+        return build_stage(kind, StageSpec(spec.family, options), self.config.device)
+
+    def _retune(self, kind: str, config: Config) -> None:
+        """Give a running stage its changed live settings; it reads them at the next step."""
+        for session in self._chain.sessions if self._chain else ():
+            if session.name == kind:
+                session.stage.config = config  # type: ignore[attr-defined]
 
     def _set_threads(self) -> None:
         """Torch's threads, where the stage uses torch at all: importing it takes seconds."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
-import time
-from threading import Thread
 
 import pytest
 
 try:
-    import rclpy
+    import rclpy  # noqa: F401
 
     from talking_portrait_ros.msg import TensorData  # noqa: F401
 except ImportError as error:
@@ -38,79 +36,8 @@ def domain(monkeypatch):
 @pytest.fixture
 def graph(domain):
     """Nodes of this process, spun in the background."""
+    from helpers.ros_graph import Graph
+
     made = Graph()
     yield made
     made.close()
-
-
-class Graph:
-    """Nodes in one executor, and a probe that hears, speaks and calls services."""
-
-    def __init__(self):
-        from talking_portrait_ros.ros.process import make_executor
-
-        rclpy.init(args=[])
-        self.probe = rclpy.create_node("probe")
-        self.heard = {}
-        self._nodes = [self.probe]
-        self._executor = make_executor()
-        self._executor.add_node(self.probe)
-        self._thread = Thread(target=self._spin, daemon=True)
-        self._started = False
-
-    def add(self, node, start=True):
-        """Add one of our nodes, active unless told otherwise."""
-        self._nodes.append(node)
-        self._executor.add_node(node)
-        if start:
-            node.autostart()
-        return node
-
-    def hear(self, kind, topic, profile):
-        """Collect a topic's messages in a list."""
-        self.heard[topic] = []
-        self.probe.create_subscription(kind, topic, self.heard[topic].append, profile)
-        return self.heard[topic]
-
-    def speak(self, kind, topic, profile, n_listeners=1):
-        """A publisher that its listeners have found."""
-        publisher = self.probe.create_publisher(kind, topic, profile)
-        self.spin()
-        wait_for(lambda: publisher.get_subscription_count() >= n_listeners)
-        return publisher
-
-    def call(self, kind, name, request):
-        """A service's answer."""
-        client = self.probe.create_client(kind, name)
-        self.spin()
-        assert client.wait_for_service(10)
-        future = client.call_async(request)
-        wait_for(future.done)
-        return future.result()
-
-    def spin(self):
-        """Begin to spin, once."""
-        if not self._started:
-            self._started = True
-            self._thread.start()
-
-    def close(self):
-        for node in self._nodes[1:]:
-            node.close()
-        rclpy.try_shutdown()
-        if self._started:
-            self._thread.join(5)
-
-    def _spin(self):
-        try:
-            self._executor.spin()
-        except rclpy.executors.ExternalShutdownException:
-            pass
-
-
-def wait_for(condition, timeout_s=20.0):
-    """Wait until `condition()` holds."""
-    limit = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.01)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from helpers.ros_graph import wait_for
 from helpers.tiny_stages import STAGES, ended, sound
-from conftest import wait_for
 
 from talking_portrait_ros import msg
 from talking_portrait_ros.ros import conversions as convert

@@ -10,7 +10,7 @@ from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
 
 def main() -> int:
     """Run the node; the exit code."""
-    return run_node(lambda: StageNode("frames", ["frames"], StageParameters()))
+    return run_node(lambda: StageNode("frames", ["frames"], StageParameters(threads=2)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,56 @@
+"""Who speaks when: the speech probability of frames, made into utterances."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from talking_portrait_ros.chunks import FeatureChunk
+
+SPEECH = 0.5
+BEGIN_FRAMES = 2
+END_FRAMES = 12
+MAX_FRAMES = 500
+
+
+class Utterances:
+    """Hears features ahead of time; tells for the frame on the screen whether it is spoken.
+
+    An utterance begins with two frames of speech in a row and ends after twelve (half a second)
+    without.
+
+    Attributes:
+        count: utterances begun so far.
+        speaking: whether the frame last asked for lies in one.
+    """
+
+    def __init__(self) -> None:
+        """Silence."""
+        self.count = 0
+        self.speaking = False
+        self._known: deque[tuple[int, int, float]] = deque(maxlen=MAX_FRAMES)
+        self._run = 0
+
+    def hear(self, chunk: FeatureChunk) -> None:
+        """Features, as they arrive."""
+        for index, probability in enumerate(chunk.speech.tolist()):
+            self._known.append((chunk.header.epoch, chunk.first_frame + index, probability))
+
+    def show(self, epoch: int, frame: int) -> bool:
+        """`frame` is on the screen now; whether somebody speaks."""
+        while self._known and self._known[0][:2] < (epoch, frame):
+            self._known.popleft()
+        if self._known and self._known[0][:2] == (epoch, frame):
+            self._count(self._known.popleft()[2] > SPEECH)
+        return self.speaking
+
+    def cut(self) -> None:
+        """A flush ends the utterance."""
+        self.speaking, self._run = False, 0
+
+    def _count(self, is_speech: bool) -> None:
+        """Count frames that contradict the present state."""
+        self._run = self._run + 1 if is_speech != self.speaking else 0
+        if self._run >= (END_FRAMES if self.speaking else BEGIN_FRAMES):
+            self.speaking = not self.speaking
+            self.count += self.speaking
+            self._run = 0

@@ -1,0 +1,22 @@
+"""The node `fused`: features, latents and frames in one process, handed over directly.
+
+The topics between them stay as taps: they are published while somebody listens.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from talking_portrait_ros.ros.process import run_node
+from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
+
+
+def main() -> int:
+    """Run the node; the exit code."""
+    return run_node(
+        lambda: StageNode("fused", ["features", "latents", "frames"], StageParameters(threads=2))
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

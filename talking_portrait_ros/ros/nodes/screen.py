@@ -1,0 +1,177 @@
+"""The node `screen`: frames and sound to eyes and ears, and what became of them to topics."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from sensor_msgs.msg import Image
+
+from talking_portrait_ros import msg
+from talking_portrait_ros.chunks import FrameChunk
+from talking_portrait_ros.config import param
+from talking_portrait_ros.realtime.figures import SessionStatistics
+from talking_portrait_ros.realtime.utterances import Utterances
+from talking_portrait_ros.ros import conversions as convert
+from talking_portrait_ros.ros import qos
+from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters
+from talking_portrait_ros.ros.frame_pairs import FramePairs
+from talking_portrait_ros.ros.outlets import timing_to_msg
+from talking_portrait_ros.ros.process import run_node
+from talking_portrait_ros.ros.status import StatusKeeper
+from talking_portrait_ros.screen.config import ScreenConfig
+from talking_portrait_ros.screen.player import Player
+from talking_portrait_ros.screen.presented import Presented
+from talking_portrait_ros.screen.presenter import Presenter
+from talking_portrait_ros.screen.sinks import build_sink, parse_screen
+from talking_portrait_ros.screen.speaker import Speaker
+
+
+@dataclass(frozen=True)
+class ScreenParameters(AvatarParameters, ScreenConfig):
+    """Where the face is shown, and what is reported about it."""
+
+    output: str = param("window", "window, file:PATH or none")
+    report: str = param("", "file for the figures of the session, JSON, written at the end")
+    exit_at_end: bool = param(True, "end the process after the last frame of a stream that ends")
+    algorithmic_ms: float = param(
+        0.0, "lookahead and block fill of the pipeline, for the report", minimum=0.0, unit="ms"
+    )
+
+
+class ScreenNode(AvatarNode[ScreenParameters]):
+    """Feeds the player, and tells each frame period to the topics."""
+
+    def __init__(self, defaults: ScreenParameters | None = None) -> None:
+        """Prepare."""
+        super().__init__("screen", defaults or ScreenParameters())
+        self._player: Player | None = None
+        self._presenter: Presenter | None = None
+
+    def configure(self) -> None:
+        """Offer and hear the topics."""
+        parse_screen(self.config.output)
+        self._timings = self.advertise(msg.FrameTiming, "screen/timing", qos.STREAM)
+        self._sound = self.advertise(msg.AudioChunk, "screen/audio", qos.STREAM)
+        self._status = StatusKeeper(self.advertise(msg.Status, "status", qos.LATCHED))
+        self.subscribe(msg.FrameInfo, "frames/info", self._hear_info, qos.STREAM)
+        self.subscribe(Image, "frames", self._hear_image, qos.FRAMES)
+        self.subscribe(msg.AudioChunk, "audio", self._hear_sound, qos.STREAM)
+        self.subscribe(msg.FeatureChunk, "features", self._hear_features, qos.STREAM)
+
+    def activate(self) -> None:
+        """Open the screen."""
+        config = self.config
+        self._pairs, self._utterances = FramePairs(), Utterances()
+        self._statistics = SessionStatistics(config.timebase, config.algorithmic_ms)
+        sink = build_sink(parse_screen(config.output), config)
+        speaker = None
+        if config.sound and config.output == "window":
+            speaker = Speaker(config.sound_device, config.sample_rate_hz)
+        self._presenter = Presenter(config)
+        self._player = Player(self._presenter, [sink], speaker, self._shown)
+        self._thread = Thread(target=self._run, args=(self._player,), name="player", daemon=True)
+        self._thread.start()
+        self._status.change(msg.Status.WAITING, "no frame has come yet", self.epoch)
+
+    def deactivate(self) -> None:
+        """Close the screen, finish the recording, write the report."""
+        if self._player is not None:
+            self._player.stop()
+            self._thread.join()
+            self._player = None
+            if self.config.report:
+                Path(self.config.report).write_text(json.dumps(self._statistics.to_dict()))
+
+    def on_new_epoch(self) -> None:
+        """Cut the sound, ease the face."""
+        if self._player is not None:
+            self._player.flush(self.epoch)
+            self._utterances.cut()
+
+    def vitals(self) -> dict[str, str]:
+        """Frame periods by kind, delay in force, mouth-to-pixel."""
+        if self._presenter is None:
+            return {}
+        counts, summary = self._presenter.counts, self._statistics.mouth_to_pixel.summary()
+        return {
+            "output": self.config.output,
+            "delay_ms": f"{self._presenter.delay_ms:.1f}",
+            "mouth_to_pixel_p50_ms": f"{summary.p50:.1f}",
+            "mouth_to_pixel_p95_ms": f"{summary.p95:.1f}",
+            "miss_rate": f"{counts.miss_rate:.4f}",
+            **{f"periods_{kind}": str(n) for kind, n in counts.periods.items()},
+        }
+
+    def _run(self, player: Player) -> None:
+        """The player's thread."""
+        try:
+            player.run()
+        except (ValueError, OSError) as error:
+            self.get_logger().error(f"screen: {error}")
+            self.refuse(error)
+        if self.working:
+            self._end()
+
+    def _end(self) -> None:
+        """The window was closed or the stream is over: end the process as Ctrl-C would."""
+        if self.config.exit_at_end:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def _hear_info(self, info: msg.FrameInfo) -> None:
+        if not self.is_stale(info.epoch):
+            self._push(lambda: self._pairs.add_info(info))
+
+    def _hear_image(self, image: Image) -> None:
+        self._push(lambda: self._pairs.add_image(image))
+
+    def _push(self, completed: Any) -> None:
+        try:
+            frame: FrameChunk | None = completed()
+            if frame is not None and self._player is not None:
+                self._player.push_frames(frame)
+        except ValueError as error:
+            self.refuse(error)
+
+    def _hear_sound(self, message: msg.AudioChunk) -> None:
+        if self.is_stale(message.epoch) or self._player is None:
+            return
+        try:
+            self._player.push_sound(convert.audio_from_msg(message))
+        except ValueError as error:
+            self.refuse(error)
+
+    def _hear_features(self, message: msg.FeatureChunk) -> None:
+        try:
+            self._utterances.hear(convert.features_from_msg(message))
+        except ValueError as error:
+            self.refuse(error)
+
+    def _shown(self, period: Presented, shown_ns: int) -> None:
+        """The player's thread, once per frame period."""
+        self._statistics.add(period, shown_ns)
+        self._timings.publish(timing_to_msg(period, shown_ns))
+        if period.sound is not None:
+            self._sound.publish(convert.audio_to_msg(period.sound))
+        epoch, frame = period.header.epoch, period.frame
+        speaking = frame is not None and self._utterances.show(epoch, frame)
+        self._status.show(period, speaking, self._utterances.count)
+        if self._presenter is not None and self._presenter.finished:
+            self._status.change(msg.Status.ENDED, "", epoch)
+            if self.config.exit_at_end and self._player is not None:
+                self._player.stop()
+
+
+def main() -> int:
+    """Run the node; the exit code."""
+    return run_node(ScreenNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
