@@ -25,7 +25,7 @@ from talking_portrait_ros.frames.rig.rig import Rig
 from talking_portrait_ros.frames.rig.sampling import look_up
 from talking_portrait_ros.frames.rig.solid import depth_map, head_weight
 from talking_portrait_ros.frames.rig.solve import Grid
-from talking_portrait_ros.frames.rig.teeth import cavity_colour, mouth_sprites
+from talking_portrait_ros.frames.rig.teeth import mouth_sprites, tissue_colours
 
 FRAME_NODES = 64
 _MOUTH_NODES = 170
@@ -63,7 +63,7 @@ def build_rig(reference: Reference, config: RigConfig) -> Rig:
         lip_solid=_resample(solid, whole, mouth),
         lip_edges=_lip_edges(site, scale),
         teeth=_tensor(mouth_sprites(image, landmarks, frame, lips)),
-        cavity=_tensor(cavity_colour(image, landmarks)),
+        tissue=_tensor(tissue_colours(image, landmarks)),
         mouth_box=torch.tensor([mouth.left, mouth.top, mouth.cell]),
         face=_face_numbers(frame, lips, scale),
         head=_head_numbers(frame, solid[0], config.resolution),

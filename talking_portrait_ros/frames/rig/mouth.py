@@ -16,9 +16,10 @@ from talking_portrait_ros.frames.rig.rig import Rig
 from talking_portrait_ros.frames.rig.sampling import Sampling
 from talking_portrait_ros.frames.rig.teeth import REACH
 
-EDGE_PX = 1.4
-_JAW_TEETH, _JAW_TONGUE, _SIDE = 0.235, 0.14, 0.07
-_SHADOW = 0.05
+_EDGE_PX = 1.4
+_JAW_TEETH, _JAW_TONGUE, _SIDE = 0.235, 0.165, 0.07
+_SHADOW = 0.035
+MOIST_REACH, _MOIST, _APART = 0.022, 0.75, 0.10
 _SEAM_PX, _SEAM_DARK = 1.1, 0.45
 
 
@@ -48,15 +49,24 @@ class MouthView:
 def draw_mouth(rig: Rig, picture: Tensor, view: MouthView, sampling: Sampling) -> Tensor:
     """Colours 0..255 of the mouth box, [B, h, w, 3]; `picture` is the rig's as float."""
     scale = float(rig.face[8])
-    alpha_upper = (view.above / (EDGE_PX * scale) + 0.5).clamp(0, 1)
-    alpha_lower = (view.below / (EDGE_PX * scale) + 0.5).clamp(0, 1)
+    alpha_upper = (view.above / (_EDGE_PX * scale) + 0.5).clamp(0, 1)
+    alpha_lower = (view.below / (_EDGE_PX * scale) + 0.5).clamp(0, 1)
     colour, teeth = _interior(rig, view, sampling)
     middle = (1.3 - 1.5 * view.place[..., :1].abs() / rig.face[6]).clamp(0, 1)
     front = teeth_in_front(view.motion)[:, None, None, None] * middle
     alpha_lower = alpha_lower * (1 - front * teeth)
-    colour = torch.lerp(colour, sampling.sample(picture, view.lower), alpha_lower)
-    colour = torch.lerp(colour, sampling.sample(picture, view.upper), alpha_upper)
+    lower = _moist(rig, sampling.sample(picture, view.lower), view.below, view.above)
+    upper = _moist(rig, sampling.sample(picture, view.upper), view.above, view.below)
+    colour = torch.lerp(torch.lerp(colour, lower, alpha_lower), upper, alpha_upper)
     return colour * (1 - _seam(rig, view, scale))
+
+
+def _moist(rig: Rig, lip: Tensor, inside: Tensor, other: Tensor) -> Tensor:
+    """A lip whose inner side comes into view as the `other` one moves away."""
+    unit = rig.face[4]
+    near = torch.exp(-(inside / (MOIST_REACH * unit)).square())
+    share = _MOIST * near * (-other / (_APART * unit)).clamp(0, 1)
+    return torch.lerp(lip, rig.tissue[1], share)
 
 
 def _seam(rig: Rig, view: MouthView, scale: float) -> Tensor:
@@ -81,10 +91,10 @@ def _interior(rig: Rig, view: MouthView, sampling: Sampling) -> tuple[Tensor, Te
         view.controls[:, CONTROL_INDEX["pucker"]] + 0.6 * view.controls[:, CONTROL_INDEX["funnel"]]
     )
     light = (1 - 0.75 * rounded).clamp(0.25, 1)[:, None, None, None]
-    colour = rig.cavity * (0.55 + 0.45 * rim)
-    colour = _over(colour, tongue, (0.35 + 0.65 * shadow) * (0.6 + 0.4 * rim) * light)
+    colour = rig.tissue[0] * (0.55 + 0.45 * rim)
+    colour = _over(colour, tongue, (0.3 + 0.4 * shadow) * (0.5 + 0.5 * rim) * light)
     colour = _over(colour, lower_teeth, (0.35 + 0.5 * shadow) * (0.7 + 0.3 * rim) * light)
-    colour = _over(colour, upper_teeth, (0.74 + 0.26 * shadow) * light)
+    colour = _over(colour, upper_teeth, (0.72 + 0.28 * shadow) * (0.8 + 0.2 * rim) * light)
     return colour, upper_teeth[..., 3:]
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from talking_portrait_ros.frames.rig.controls import rig_controls
-from talking_portrait_ros.frames.rig.mouth import EDGE_PX, MouthView, draw_mouth
+from talking_portrait_ros.frames.rig.mouth import MOIST_REACH, MouthView, draw_mouth
 from talking_portrait_ros.frames.rig.pose import Head, pose_shift
 from talking_portrait_ros.frames.rig.rig import Rig
 from talking_portrait_ros.frames.rig.sampling import Sampling, sample_planes, sampling_for
@@ -139,7 +139,7 @@ class RigRenderer:
 
     def _add_mouth(self, frames: Tensor, lips: LipWarp, motion: Tensor, controls: Tensor) -> None:
         cell = int(self._mouth_window.cell)
-        reach = (EDGE_PX + 3) * float(self.rig.face[8])
+        reach = 2 * MOIST_REACH * float(self.rig.face[4])
         box = box_of((lips.layers[..., 2:] < reach).all(dim=0).any(dim=0)[..., 0])
         if box is None:
             return

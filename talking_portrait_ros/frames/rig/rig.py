@@ -27,7 +27,7 @@ class Rig:
         lip_solid: the same in the mouth box, [2, m, n].
         lip_edges: signed distance inside the upper and inside the lower lip, [2, m, n].
         teeth: sprites of upper teeth, lower teeth, tongue: RGB 0..255 and alpha, [3, S, S, 4].
-        cavity: colour of the open mouth, RGB 0..255, [3].
+        tissue: colours of the open mouth and of the inner lip, RGB 0..255, [2, 3].
         mouth_box: left, top of the mouth box, its cell size, [3].
         face: origin x, y; axis x, y; unit; depth of the lips; half mouth width; seam darkness;
             resolution / 512, [9].
@@ -42,7 +42,7 @@ class Rig:
     lip_solid: Tensor
     lip_edges: Tensor
     teeth: Tensor
-    cavity: Tensor
+    tissue: Tensor
     mouth_box: Tensor
     face: Tensor
     head: Tensor

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from talking_portrait_ros.frames.rig.sampling import sample_planes
 
-ITERATIONS = 4
+ITERATIONS = 3
 
 
 @dataclass(frozen=True)

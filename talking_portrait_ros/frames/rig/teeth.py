@@ -65,11 +65,16 @@ def teeth_tint(image: U8, landmarks: F32) -> F64:
     return tint
 
 
-def cavity_colour(image: U8, landmarks: F32) -> F64:
-    """The dark of the open mouth."""
+def tissue_colours(image: U8, landmarks: F32) -> F64:
+    """The dark of the open mouth, and the wet inside of the lips, [2, 3]."""
     level = float(np.median(image[_disc(image, landmarks[[50, 280], :2])]))
-    colour: F64 = np.array([46.0, 17.0, 17.0]) * np.clip(level / 170, 0.4, 1.1)
-    return colour
+    dark = np.array([46.0, 17.0, 17.0]) * np.clip(level / 170, 0.4, 1.1)
+    return np.stack([dark, _lip_colour(image, landmarks) * np.array([0.92, 0.66, 0.68])])
+
+
+def _lip_colour(image: U8, landmarks: F32) -> F64:
+    pixels = image[_disc(image, landmarks[list(_LIP_SKIN), :2])].astype(np.float64)
+    return np.asarray(np.median(pixels, axis=0))
 
 
 def _disc(image: U8, centres: F32) -> F64:
@@ -142,9 +147,8 @@ def _spread(colour: F64, known: F64) -> F64:
 
 def _tongue(image: U8, landmarks: F32, seam: float) -> F64:
     x, y = sprite_coordinates()
-    lip = np.median(image[_disc(image, landmarks[list(_LIP_SKIN), :2])].astype(np.float64), axis=0)
-    colour = 0.62 * lip * np.array([1.08, 0.80, 0.82])
-    rise = y - (seam + 0.030 + 0.9 * x**2)
+    colour = 0.62 * _lip_colour(image, landmarks) * np.array([1.08, 0.80, 0.82])
+    rise = y - (seam + 0.035 + 0.9 * x**2)
     alpha = smoothstep(rise / 0.035 + 0.3) * (1 - smoothstep((np.abs(x) - 0.17) / 0.07))
     shade = (0.72 + 0.28 * smoothstep(rise / 0.12)) * (1 - 0.18 * np.exp(-((x / 0.018) ** 2)))
     return np.concatenate([np.clip(colour * shade[..., None], 0, 255), 0.9 * alpha[..., None]], -1)
