@@ -12,6 +12,7 @@ from talking_portrait_ros.screen.config import ScreenConfig
 from talking_portrait_ros.screen.geometry import Geometry
 from talking_portrait_ros.screen.presented import Presented
 
+UNSEEN_DRIVERS = ("dummy", "offscreen")
 FIRST_SIZE = (512, 512, 3)
 TITLE = "Talking portrait (synthetic face)"
 
@@ -44,9 +45,11 @@ class WindowSink:
         try:
             pygame.display.init()
         except pygame.error as error:
-            raise ValueError(
-                f"screen='window': no display ({error}); use file:PATH or none, or set DISPLAY"
-            ) from None
+            raise _no_display(str(error)) from None
+        driver = pygame.display.get_driver()
+        if driver in UNSEEN_DRIVERS and os.environ.get("SDL_VIDEODRIVER") != driver:
+            pygame.display.quit()
+            raise _no_display("SDL found only one that nobody can see")
         self._window(FIRST_SIZE)
 
     def show(self, periods: Sequence[Presented]) -> None:
@@ -95,3 +98,9 @@ class WindowSink:
         for event in pygame.event.get():
             pressed = event.type == pygame.KEYDOWN and event.key in (pygame.K_ESCAPE, pygame.K_q)
             self.closed = self.closed or pressed or event.type == pygame.QUIT
+
+
+def _no_display(reason: str) -> ValueError:
+    return ValueError(
+        f"screen='window': no display ({reason}); use file:PATH or none, or set DISPLAY"
+    )

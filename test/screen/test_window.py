@@ -131,8 +131,12 @@ def test_escape_q_and_the_window_button_close_it_even_without_frames(window, eve
     sink.show(periods(corners_picture()))
 
 
-def test_without_a_display_the_error_says_what_else_there_is(monkeypatch):
-    monkeypatch.setenv("SDL_VIDEODRIVER", "x11")
+@pytest.mark.parametrize("driver", ["x11", None])
+def test_without_a_display_the_error_says_what_else_there_is(monkeypatch, driver):
+    for name in ("WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DISPLAY", ":4711")
+    if driver is not None:
+        monkeypatch.setenv("SDL_VIDEODRIVER", driver)
     with pytest.raises(ValueError, match="no display .*; use file:PATH or none"):
         WindowSink().open()
