@@ -10,6 +10,11 @@ from typing import Any, Literal
 
 Direction = Literal["input", "output"]
 
+REMEDY: dict[Direction, str] = {
+    "input": "connect a microphone, or use a file, text or topic",
+    "output": "connect a speaker, or set the parameter sound to false",
+}
+
 
 @dataclass(frozen=True)
 class SoundDevice:
@@ -67,7 +72,7 @@ def choose_device(audio: Any, direction: Direction, wanted: int | str) -> SoundD
         if same:
             return device
     names = ", ".join(f"{device.index}: {device.name}" for device in there)
-    remedy = f"there are: {names}" if names else f"this machine has no sound {direction}"
+    remedy = f"there are: {names}" if names else f"this machine has none; {REMEDY[direction]}"
     raise ValueError(f"sound {direction} {wanted!r} does not exist; {remedy}")
 
 

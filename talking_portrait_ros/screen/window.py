@@ -34,14 +34,15 @@ class WindowSink:
         """Open the window, which takes tenths of a second, before the first frame is due.
 
         Raises:
-            RuntimeError: pygame-ce is not installed; names the package.
-            ValueError: there is no display.
+            ValueError: there is no display, or pygame-ce is not installed.
         """
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         try:
             import pygame
         except ImportError:
-            raise RuntimeError("the window needs pygame-ce: pip install pygame-ce") from None
+            raise ValueError(
+                "screen='window' needs pygame-ce: pip install pygame-ce, or use file:PATH or none"
+            ) from None
         try:
             pygame.display.init()
         except pygame.error as error:

@@ -50,6 +50,16 @@ def test_a_device_that_cannot_listen_is_refused_with_those_that_can(wanted):
         choose_device(PortAudio(), "input", wanted)
 
 
+def test_a_machine_without_sound_devices_gets_a_remedy(monkeypatch):
+    monkeypatch.setattr(PortAudio, "DEVICES", [])
+    nothing = PortAudio()
+    nothing.get_default_input_device_info = nothing.get_default_output_device_info
+    with pytest.raises(ValueError, match="has none; connect a microphone"):
+        choose_device(nothing, "input", "")
+    with pytest.raises(ValueError, match="has none; connect a speaker, or set .* sound to false"):
+        choose_device(nothing, "output", "")
+
+
 @pytest.mark.parametrize("use", [MicSource, list_inputs, list_outputs])
 def test_without_pyaudio_the_error_names_the_packages(monkeypatch, use):
     monkeypatch.setitem(sys.modules, "pyaudio", None)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from helpers.presentation import Simulation, captured_ns
@@ -139,4 +141,10 @@ def test_without_a_display_the_error_says_what_else_there_is(monkeypatch, driver
     if driver is not None:
         monkeypatch.setenv("SDL_VIDEODRIVER", driver)
     with pytest.raises(ValueError, match="no display .*; use file:PATH or none"):
+        WindowSink().open()
+
+
+def test_without_pygame_the_error_names_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    with pytest.raises(ValueError, match="pip install pygame-ce"):
         WindowSink().open()
