@@ -45,39 +45,43 @@ def paint_hair(canvas: Canvas) -> None:
         _paint_strands(canvas, guides, 1000, random)
     parting = smooth(_PARTING)
     hair = canvas.area(*outlines)
-    canvas.darken(hair * canvas.line(parting, lambda t: 9, blur=5), (0.42, 0.36, 0.34), 0.75)
+    canvas.darken(hair * canvas.line(parting, lambda t: 9, blur=5), (0.42, 0.36, 0.34), 0.6)
 
 
 def _paint_strands(
     canvas: Canvas, guides: Floats, n_strands: int, random: np.random.Generator
 ) -> None:
-    """Strands lie between neighbouring guides; they shine where the light falls across them."""
-    layer = canvas.rgb
-    for depth in np.sort(random.uniform(0, 1, n_strands))[::-1]:
-        at = float(np.clip(depth + random.normal(0, 0.02), 0, 1.012)) * (len(guides) - 1)
-        low = min(int(at), len(guides) - 2)
+    """Strands lie between neighbouring guides, a few fall out of the fringe."""
+    depths = np.sort(random.uniform(0, 1, n_strands))[::-1]
+    loose = random.uniform(-0.055, 0, n_strands // 14)
+    for depth in [*depths, *loose]:
+        at = float(np.clip(depth + random.normal(0, 0.02), depth - 0.02, 1.012))
+        at *= len(guides) - 1
+        low = int(np.clip(at, 0, len(guides) - 2))
         curve = guides[low] + (guides[low + 1] - guides[low]) * np.float32(at - low)
         clump = np.sin(depth * 55) * 0.5 + 0.5
-        start, end = int(random.uniform(0, 12)), int(90 - 26 * random.uniform() ** 3)
         curve = curve + np.cumsum(random.normal(0, 0.22, curve.shape), 0).astype(np.float32)
-        _paint_strand(canvas, layer, curve[start:end], clump, random)
+        start, end = int(random.uniform(0, 10)), int(90 - 26 * random.uniform() ** 3)
+        _paint_strand(canvas, curve, (start, end), clump, random)
 
 
 def _paint_strand(
-    canvas: Canvas, layer: Floats, curve: Floats, clump: float, random: np.random.Generator
+    canvas: Canvas, curve: Floats, span: tuple[int, int], clump: float, random: np.random.Generator
 ) -> None:
     tone = random.uniform(0.55, 1.15) * (0.65 + 0.5 * clump)
     width = random.uniform(1.2, 2.8)
-    starts = np.arange(0, len(curve) - 1, 6)
-    x, y = curve[np.minimum(starts + 4, len(curve) - 1)].T
+    starts = np.arange(span[0], span[1] - 1, 6)
+    along = starts / len(curve)
+    x, y = curve[np.minimum(starts + 4, span[1] - 1)].T
     # A band of gloss where the hair faces the light: upper left of the skull.
     gloss = np.exp(-0.5 * ((np.hypot(x - 500, y - 330) - 150) / 26) ** 2)
     gloss *= np.clip(1.1 - (x - 330) / 480, 0.15, 1) * np.clip(1.25 - y / 420, 0, 1)
     share = (gloss * (0.35 + 0.65 * clump))[:, None]
-    colours = (_MID * tone * (1 - share) + _GLOSS * share).tolist()
-    taper = 1 - (starts / max(1, len(curve))) ** 5
-    pixels = np.maximum(1, (width * taper * canvas.scale).round()).astype(int).tolist()
-    points = canvas.fixed(curve)
+    # Roots lie in the shade of the parting.
+    shade = (0.45 + 0.55 * np.clip(along / 0.16, 0, 1))[:, None]
+    colours = ((_MID * tone * (1 - share) + _GLOSS * share) * shade).tolist()
+    pixels = np.maximum(1, (width * (1 - along**5) * canvas.scale).round()).astype(int).tolist()
+    points = canvas.fixed(curve[: span[1]])
     for start, colour, thick in zip(starts, colours, pixels, strict=True):
         piece = points[start : start + 8]
-        cv2.polylines(layer, [piece], False, colour, thick, cv2.LINE_AA, SUBPIXEL_BITS)
+        cv2.polylines(canvas.rgb, [piece], False, colour, thick, cv2.LINE_AA, SUBPIXEL_BITS)
