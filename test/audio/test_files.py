@@ -42,6 +42,7 @@ def test_a_file_read_in_odd_pieces_equals_the_whole(tmp_path):
     for n_samples in [1, 7, 320, 4801, 3, 50_000]:
         parts.append(source.read(n_samples))
     assert source.exhausted
+    assert len(whole) == pytest.approx(30_000 * 16_000 / 22_050, abs=1)
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 

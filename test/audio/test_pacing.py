@@ -248,16 +248,21 @@ def test_a_microphone_that_never_speaks_still_gives_a_clock():
     assert_contiguous(chunks)
 
 
-def test_a_flushed_microphone_keeps_its_time():
+def test_a_microphone_that_is_flushed_again_and_again_keeps_its_time():
     wall = Wall()
-    paced = started(Microphone(wall), wall)
-    before = polled(paced, wall, 33, step_ms=10)
-    paced.flush()
-    after = polled(paced, wall, 33, step_ms=10)
-    assert after[0].header.epoch == 1
-    assert after[0].first_sample % 640 == 0
-    line = {c.header.stamp_ns // MS - c.first_sample // 16 for c in [*before, *after]}
-    assert max(line) - min(line) <= 1
+    microphone = Microphone(wall)
+    paced = started(microphone, wall)
+    polled(paced, wall, 33, step_ms=10)
+    for epoch in range(1, 21):
+        chunks = polled(paced, wall, 7, step_ms=10)
+        assert paced.flush() == epoch
+    chunks = polled(paced, wall, 10, step_ms=10)
+    assert chunks[0].header.epoch == 20
+    assert chunks[0].first_sample % 640 == 0
+    end_ns = chunks[-1].header.stamp_ns + 20 * MS
+    assert end_ns == pytest.approx(wall.now_ns - microphone.latency_ns, abs=25 * MS)
+    assert end_ns <= wall.now_ns
+    assert paced.counts.dropped_samples == 0
 
 
 def test_chunks_of_gives_the_whole_source_at_once():

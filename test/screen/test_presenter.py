@@ -93,6 +93,8 @@ def test_frames_that_all_come_late_make_the_delay_grow_at_once_with_sound_and_li
     assert simulation.mouth_to_pixel_ms()[-1] == pytest.approx(190)
     length = sum(len(p.played) for p in simulation.periods)
     assert length == 200 * 640 + 1600  # the sound waits for the lips: 100 ms are put in
+    after = simulation.kinds.index("inserted") + simulation.kinds.count("inserted")
+    assert simulation.periods[after].played[0] < 0.01  # and comes back softly
     assert all(np.array_equal(p.sound.samples, sound(p.frame).samples)
                for p in simulation.periods if p.frame is not None)  # fmt: skip
 
@@ -204,6 +206,19 @@ def test_a_flush_drops_lower_epochs_at_once_cuts_the_sound_and_fades_into_the_ne
     assert int(after[fresh + 2].image[0, 0, 0]) == 26
     assert simulation.presenter.counts.void_dropped > 0
     assert simulation.presenter.counts.misses == 0
+
+
+def test_sound_of_a_lower_epoch_is_not_heard_under_frames_of_a_higher_one():
+    simulation = Simulation()
+    for k in range(30):
+        simulation.sound(k)
+    simulation.at(captured_ns(30), lambda: simulation.presenter.flush(1))
+    for k in range(20, 40):
+        simulation.frame(k, 450, epoch=1)
+    simulation.run(captured_ns(50))
+    own = [p for p in simulation.periods if p.kind == "own"]
+    assert own[0].frame == 20
+    assert not any(p.sound.samples.any() or p.played.any() for p in own)
 
 
 def test_no_frame_of_a_lower_epoch_is_shown_after_a_higher_one_was_seen():
