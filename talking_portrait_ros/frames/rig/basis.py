@@ -26,11 +26,12 @@ from talking_portrait_ros.frames.rig.lips import LipCurves
 
 Add = Callable[..., None]
 
-SEAM_SHARE = 0.42
+_SMILE_SHARE, _HANGING_SHARE = 0.42, 0.30
 JAW_DROP = 0.27
 _LOWER_LIP_DROP, _UPPER_LIP_LIFT = 0.31, 0.02
 _UPPER_FADE, _LOWER_FADE = 0.20, 0.26
 _MINIMUM_THICKNESS = 0.03
+_SMILE_GAP = 0.14
 _BROWS_RIGHT, _BROWS_LEFT = (55, 105, 46), (285, 334, 276)
 
 
@@ -79,15 +80,17 @@ def _jaw(site: Site, add: Add) -> None:
     chin = float(site.frame.points[CHIN, 1])
     cheek = float(np.ptp(site.frame.points[[EAR_RIGHT, EAR_LEFT], 0])) / 2
     middle = float(site.frame.points[[EAR_RIGHT, EAR_LEFT], 0].mean())
-    jaw = smoothstep((site.y + 0.13) / 0.46)
-    jaw *= 1 - smoothstep((np.abs(site.x - middle) - 0.45 * cheek) / (0.5 * cheek))
-    jaw *= 1 - smoothstep((site.y - chin + 0.04) / 0.85)
+    lower = 1 - smoothstep((np.abs(site.x - middle) - 0.45 * cheek) / (0.5 * cheek))
+    lower *= 1 - smoothstep((site.y - chin + 0.04) / 0.85)
+    jaw = lower * smoothstep((site.y + 0.13) / 0.46)
     add("jaw", y=JAW_DROP * jaw, z=0.08 * jaw, x=-0.03 * site.x * jaw)
     add("jawSide", x=0.09 * jaw)
     for side, x in _corner_x(site):
         add("jaw", x=-0.035 * np.sign(x) * _corner(site, side))
     gap = site.lips.gap if not site.lips.closed else 0.0
-    add("rest", y=-0.35 * gap * jaw)
+    wide = max(gap - _SMILE_GAP, 0.0)  # the jaw itself hangs
+    hanging = lower * smoothstep((site.y + 0.3) / (chin + 0.3))
+    add("rest", y=-0.35 * (gap - wide) * jaw - 0.75 * wide * hanging)
 
 
 def _mouth(site: Site, add: Add) -> None:
@@ -170,17 +173,20 @@ def _to_seam(site: Site, edge: F64) -> F64:
 
 
 def seam_curve(lips: LipCurves) -> F64:
-    """Where the lips meet when they close."""
-    return lips.inner_upper + SEAM_SHARE * (lips.inner_lower - lips.inner_upper)
+    """Where the lips meet when they close: in a smile half-way, in an open mouth further up."""
+    smile = min(lips.gap, _SMILE_GAP)
+    share = (_SMILE_SHARE * smile + _HANGING_SHARE * (lips.gap - smile)) / max(lips.gap, 1e-6)
+    return lips.inner_upper + share * (lips.inner_lower - lips.inner_upper)
 
 
 def _lip_weights(site: Site) -> tuple[F64, F64, F64, F64]:
     """Shares of inner and outer contour: upper inner, upper outer, lower inner, lower outer."""
     lips, x = site.lips, site.x
+    hanging = max(lips.gap - _SMILE_GAP, 0.0)
     shares: list[F64] = []
     for inner, outer, sign, fade in (
         (lips.inner_upper, lips.outer_upper, -1, _UPPER_FADE),
-        (lips.inner_lower, lips.outer_lower, 1, _LOWER_FADE),
+        (lips.inner_lower, lips.outer_lower, 1, _LOWER_FADE + 0.5 * hanging),
     ):
         edge, border = lips.at(inner, x), lips.at(outer, x)
         thickness = np.maximum(np.abs(border - edge), _MINIMUM_THICKNESS)

@@ -19,6 +19,7 @@ from talking_portrait_ros.frames.rig.teeth import REACH
 _EDGE_PX = 1.4
 _JAW_TEETH, _JAW_TONGUE, _SIDE = 0.235, 0.165, 0.07
 _SHADOW = 0.035
+_BITE = 0.035
 MOIST_REACH, _MOIST, _APART = 0.022, 0.75, 0.10
 _SEAM_PX, _SEAM_DARK = 1.1, 0.45
 
@@ -53,7 +54,8 @@ def draw_mouth(rig: Rig, picture: Tensor, view: MouthView, sampling: Sampling) -
     alpha_lower = (view.below / (_EDGE_PX * scale) + 0.5).clamp(0, 1)
     colour, teeth = _interior(rig, view, sampling)
     middle = (1.3 - 1.5 * view.place[..., :1].abs() / rig.face[6]).clamp(0, 1)
-    front = teeth_in_front(view.motion)[:, None, None, None] * middle
+    bite = (_BITE - (-view.above / rig.face[4] - _BITE) * 1.5) / _BITE
+    front = teeth_in_front(view.motion)[:, None, None, None] * middle * bite.clamp(0, 1)
     alpha_lower = alpha_lower * (1 - front * teeth)
     lower = _moist(rig, sampling.sample(picture, view.lower), view.below, view.above)
     upper = _moist(rig, sampling.sample(picture, view.upper), view.above, view.below)
@@ -65,7 +67,8 @@ def _moist(rig: Rig, lip: Tensor, inside: Tensor, other: Tensor) -> Tensor:
     """A lip whose inner side comes into view as the `other` one moves away."""
     unit = rig.face[4]
     near = torch.exp(-(inside / (MOIST_REACH * unit)).square())
-    share = _MOIST * near * (-other / (_APART * unit)).clamp(0, 1)
+    gap = -other - inside.clamp(min=0)
+    share = _MOIST * near * (gap / (_APART * unit)).clamp(0, 1)
     return torch.lerp(lip, rig.tissue[1], share)
 
 
@@ -90,11 +93,11 @@ def _interior(rig: Rig, view: MouthView, sampling: Sampling) -> tuple[Tensor, Te
     rounded = (
         view.controls[:, CONTROL_INDEX["pucker"]] + 0.6 * view.controls[:, CONTROL_INDEX["funnel"]]
     )
-    light = (1 - 0.75 * rounded).clamp(0.25, 1)[:, None, None, None]
+    light = (1 - 0.7 * rounded).clamp(0.25, 1)[:, None, None, None]
     colour = rig.tissue[0] * (0.55 + 0.45 * rim)
-    colour = _over(colour, tongue, (0.3 + 0.4 * shadow) * (0.5 + 0.5 * rim) * light)
-    colour = _over(colour, lower_teeth, (0.35 + 0.5 * shadow) * (0.7 + 0.3 * rim) * light)
-    colour = _over(colour, upper_teeth, (0.72 + 0.28 * shadow) * (0.8 + 0.2 * rim) * light)
+    colour = _over(colour, tongue, (0.3 + 0.4 * shadow) * (0.5 + 0.5 * rim), light)
+    colour = _over(colour, lower_teeth, (0.35 + 0.5 * shadow) * (0.7 + 0.3 * rim), light)
+    colour = _over(colour, upper_teeth, (0.72 + 0.28 * shadow) * (0.8 + 0.2 * rim), light)
     return colour, upper_teeth[..., 3:]
 
 
@@ -103,5 +106,6 @@ def _sprite(rig: Rig, index: int, place: Tensor, sampling: Sampling) -> Tensor:
     return sampling.sample(rig.teeth[index], (place / REACH + 1) * (size / 2) - 0.5)
 
 
-def _over(below: Tensor, sprite: Tensor, light: Tensor) -> Tensor:
-    return torch.lerp(below, sprite[..., :3] * light, sprite[..., 3:])
+def _over(below: Tensor, sprite: Tensor, shade: Tensor, light: Tensor) -> Tensor:
+    """`sprite` in its own shade over what is `below`; little light lets the dark through."""
+    return torch.lerp(below, sprite[..., :3] * shade, sprite[..., 3:] * light)

@@ -22,6 +22,7 @@ UPPER_EDGE, LOWER_EDGE = 0.024, 0.035
 _UPPER_WIDTHS = (0.088, 0.068, 0.072, 0.062, 0.056)
 _LOWER_WIDTHS = (0.055, 0.058, 0.066, 0.062, 0.056)
 _TEETH_LEVEL = 0.65
+_LONGEST = 0.13
 _EYES = ((33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380))
 _LIP_SKIN = (37, 267, 84, 314, 17, 0)
 
@@ -120,9 +121,14 @@ def _own_teeth(image: U8, frame: FaceFrame, lips: LipCurves) -> F64 | None:
         return None
     luma = photo.mean(-1)
     bright = np.quantile(luma[inside], 0.85)
-    tooth = smoothstep((luma / max(bright, 1.0) - 0.32) / 0.2)
-    tooth[y < top + 0.5 * (bottom - top)] = 1.0
-    row = np.minimum.accumulate(tooth, axis=0)
+    shown = cv2.dilate(np.where(inside, luma, 0.0), np.ones((41, 41)))
+    lit = np.clip(cv2.GaussianBlur(shown, (0, 0), 12), 0.4 * bright, None)
+    tooth = smoothstep((luma / np.maximum(lit, 1.0) - 0.32) / 0.2) * (y < top + _LONGEST)
+    red = _redness(photo)
+    tooth *= 1 - smoothstep((red - np.median(red[inside & (luma > 0.8 * lit)]) - 0.07) / 0.06)
+    tooth[y < top + 0.42 * (bottom - top)] = 1.0
+    row = np.minimum.accumulate(cv2.GaussianBlur(tooth, (0, 0), 3.0, sigmaY=1.0), axis=0)
+    row = smoothstep((row - 0.25) / 0.5)
     row *= smoothstep((bottom - edge - y) * frame.unit_px / 1.5) * (y > top - 0.09)
     row *= 1 - smoothstep((np.abs(lips.u(x)) - 0.96) / 0.06)
     alpha = cv2.GaussianBlur(row, (0, 0), 0.8)
@@ -131,6 +137,11 @@ def _own_teeth(image: U8, frame: FaceFrame, lips: LipCurves) -> F64 | None:
     colour = _spread(photo, (inside & (tooth > 0.5)).astype(np.float64))
     sprite: F64 = np.concatenate([colour, alpha[..., None]], axis=-1)
     return sprite
+
+
+def _redness(colour: F64) -> F64:
+    red: F64 = (colour[..., 0] - colour[..., 1:].mean(-1)) / (colour.sum(-1) + 30)
+    return red
 
 
 def _spread(colour: F64, known: F64) -> F64:
