@@ -67,14 +67,19 @@ class Session:
         self._epoch = 0
         self._references: References | None = None
         self._started_with: References | None = None
-        self._refused: References | None = None
+        self._prepared: Any = None
         self._state: Any = None
         self._state_epoch = 0
         self._base = 0
         self._expected = 0
 
     def renew(self, references: References) -> None:
-        """Use these references from the next chunk on."""
+        """Use these references from the next chunk on; they are encoded here and now.
+
+        Raises:
+            ValueError: the stage refuses them; the ones before stay.
+        """
+        self._prepared = self.stage.start(references)
         self._references = references
 
     def raise_epoch(self, epoch: int) -> None:
@@ -89,8 +94,7 @@ class Session:
         """What `chunk` completes, at the positions of the stream.
 
         Raises:
-            ValueError: the chunk does not fit the stage (the session goes on), or the stage
-                refuses the references (chunks then wait for others).
+            ValueError: the chunk does not fit the stage; the session goes on.
         """
         self._require_fit(chunk)
         if chunk.header.epoch < self._epoch:
@@ -141,17 +145,15 @@ class Session:
     def _opened_at(self, chunk: Chunk) -> Chunk | None:
         """A new state that begins with `chunk`; the part of it that lies on whole frames."""
         references = self._references
-        if references is None or references is self._refused:
+        if references is None:
             self.counts.waiting += 1
             return None
         aligned = _on_whole_frames(chunk, self.stage.clock.timebase)
         if aligned is None:
             return None
-        try:
-            self._state = self.stage.start(references)
-        except ValueError:
-            self._refused = references
-            raise
+        fresh, self._prepared = self._prepared, None
+        renewed = fresh is not None and references is not self._started_with
+        self._state = fresh if renewed else self.stage.start(references)
         self._started_with = references
         self._state_epoch = chunk.header.epoch
         self._base = self._expected = _first(aligned)
@@ -185,7 +187,11 @@ class Chain:
         self.sessions = [Session(name, stage) for name, stage in stages]
 
     def renew(self, references: References) -> None:
-        """Use these references from the next chunk on."""
+        """Use these references from the next chunk on.
+
+        Raises:
+            ValueError: a stage refuses them.
+        """
         for session in self.sessions:
             session.renew(references)
 
@@ -203,7 +209,7 @@ class Chain:
         """What comes out of each stage for `chunk`, named, in order of flow.
 
         Raises:
-            ValueError: a chunk does not fit, or a stage refuses the references.
+            ValueError: a chunk does not fit.
         """
         yield from self._through(0, chunk)
 

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import rclpy
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 
 from talking_portrait_ros.ros.avatar_node import AvatarNode
+
+
+PROFILES = Path(__file__).with_name("fastdds.xml")
+
+
+ENVIRONMENT = {
+    # Room for pictures in shared memory; the name that Fast DDS 3 reads, and that of Fast DDS 2.
+    "FASTDDS_DEFAULT_PROFILES_FILE": str(PROFILES),
+    "FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILES),
+    # Idle threads of torch sleep: the nodes share few cores.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+
+def set_environment() -> None:
+    """Settings that libraries read when they start; those that the user has made stay."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
 
 
 def make_executor() -> Executor:
@@ -32,6 +52,7 @@ def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
     """
     node: AvatarNode[Any] | None = None
     try:
+        set_environment()
         rclpy.init(args=sys.argv)
         node = build()
         executor = make_executor()

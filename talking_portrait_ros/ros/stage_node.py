@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any
 
 from talking_portrait_ros import msg
@@ -150,14 +151,19 @@ class StageNode(AvatarNode[StageParameters]):
             self.warn_once("too slow for the stream: waiting chunks were dropped")
 
     def _hear_references(self, message: msg.References) -> None:
+        """Encode the portrait beside the worker, so that the one before is drawn meanwhile."""
+        Thread(target=self._renew, args=(message,), name="portrait", daemon=True).start()
+
+    def _renew(self, message: msg.References) -> None:
+        chain = self._chain
         try:
             references = convert.references_from_msg(message)
+            if chain is not None:
+                chain.renew(references)
         except ValueError as error:
             self.refuse(error)
             return
-        if self._chain is not None:
-            self._chain.renew(references)
-            self.get_logger().info(f"portrait: {', '.join(r.name for r in references.items)}")
+        self.get_logger().info(f"portrait: {', '.join(r.name for r in references.items)}")
 
     def _work(self, message: Any) -> None:
         """The worker thread: one chunk through the stages. Nothing gets out of here."""

@@ -97,15 +97,30 @@ def test_new_portrait_in_a_running_stream_leaves_no_gap():
     assert frames[-1].frames.max() < 100
 
 
-def test_refused_portrait_is_reported_once_and_waits_for_another():
+def test_refused_portrait_leaves_the_one_before():
     made = Session("frames", Grey())
-    made.renew(portrait(name="faceless"))
     blocks = pushed(session(Jaw()), pushed(session(), sound(12)))
     with pytest.raises(ValueError, match="no face found"):
-        made.push(blocks[0])
-    assert made.push(blocks[1]) == []
+        made.renew(portrait(name="faceless"))
+    assert made.push(blocks[0]) == []
+    made.renew(portrait(100))
+    with pytest.raises(ValueError, match="no face found"):
+        made.renew(portrait(name="faceless"))
+    output = made.push(blocks[2])[0]
+    assert output.first_frame == blocks[2].first_frame
+    assert output.frames.min() >= 100
+
+
+def test_portrait_is_encoded_when_it_comes_not_when_the_first_chunk_does():
+    stage = Grey()
+    started = []
+    stage.start = lambda references: started.append(references) or Grey.start(stage, references)
+    made = Session("frames", stage)
     made.renew(portrait())
-    assert made.push(blocks[2])[0].first_frame == blocks[2].first_frame
+    assert len(started) == 1
+    for block in pushed(session(Jaw()), pushed(session(), sound(12))):
+        made.push(block)
+    assert len(started) == 1
 
 
 def test_misfit_is_refused_and_the_stream_goes_on():
