@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 
 class Sampling(Protocol):
-    """Bilinear look-up and enlargement; a picture is mirrored beyond its borders."""
+    """Bilinear look-up and enlargement; a picture goes on as at its border."""
 
     def sample(self, picture: Tensor, coords: Tensor) -> Tensor:
         """`picture` [H, W, C] at `coords` [B, h, w, 2] (x, y pixels) -> [B, h, w, C]."""
@@ -37,7 +37,7 @@ class TorchSampling:
     def sample(self, picture: Tensor, coords: Tensor) -> Tensor:
         """As in `Sampling`; float32 whatever the picture is."""
         planes = picture.float().permute(2, 0, 1)[None].expand(len(coords), -1, -1, -1)
-        return sample_planes(planes, coords, "reflection").permute(0, 2, 3, 1)
+        return sample_planes(planes, coords).permute(0, 2, 3, 1)
 
     def enlarge(self, field: Tensor, height: int, width: int) -> Tensor:
         """As in `Sampling`."""
@@ -68,11 +68,11 @@ class OpenCvSampling:
 
 
 def look_up(image: Array, where: Array, out: Array | None = None) -> Array:
-    """`image` [H, W(, C)] at positions `where` [h, w, 2] (x, y pixels), mirrored outside."""
+    """`image` [H, W(, C)] at positions `where` [h, w, 2] (x, y pixels), borders continued."""
     no_map: Any = None
     return cv2.remap(
         image, where.astype(np.float32, copy=False), no_map, cv2.INTER_LINEAR, out,
-        cv2.BORDER_REFLECT,
+        cv2.BORDER_REPLICATE,
     )  # fmt: skip
 
 
@@ -81,11 +81,11 @@ def sampling_for(device: torch.device | str) -> Sampling:
     return OpenCvSampling() if torch.device(device).type == "cpu" else TorchSampling()
 
 
-def sample_planes(planes: Tensor, coords: Tensor, padding: str = "border") -> Tensor:
-    """`planes` [B, C, H, W] at pixel `coords` [B, h, w, 2] -> [B, C, h, w]."""
+def sample_planes(planes: Tensor, coords: Tensor) -> Tensor:
+    """`planes` [B, C, H, W] at pixel `coords` [B, h, w, 2] -> [B, C, h, w], borders continued."""
     height, width = planes.shape[2:]
     size = torch.tensor([width, height], dtype=coords.dtype, device=coords.device)
     grid = (2 * coords + 1) / size - 1
     return functional.grid_sample(
-        planes, grid, mode="bilinear", padding_mode=padding, align_corners=False
+        planes, grid, mode="bilinear", padding_mode="border", align_corners=False
     )

@@ -21,6 +21,7 @@ OVAL = (
     148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
 _DEPTH_GAIN = 1.15
+_STEEP_FACE, _STEEP_SIDE = 3.0, 0.9
 _SEGMENT_PX = 160
 _BACKGROUND_REACH = 0.6
 
@@ -37,8 +38,21 @@ def depth_map(frame: FaceFrame, x: F64, y: F64) -> F64:
     known = np.concatenate(rings)
     fit = RBFInterpolator(known[:, :2], known[:, 2], kernel="linear", smoothing=0.08)
     depth = fit(np.stack([x.ravel(), y.ravel()], axis=1)).reshape(x.shape)
+    middle = float(oval[:, 0].mean())
+    steep = _STEEP_SIDE + (_STEEP_FACE - _STEEP_SIDE) * (
+        1 - smoothstep((np.abs(x - middle) - 0.25) / 0.25)
+    )
+    depth = _without_cliffs(_DEPTH_GAIN * depth, steep, float(np.abs(np.diff(x, axis=1)).mean()))
     smooth: F64 = cv2.GaussianBlur(depth, (0, 0), 1.6)
-    return _DEPTH_GAIN * smooth
+    return smooth
+
+
+def _without_cliffs(depth: F64, steep: F64, cell: float) -> F64:
+    """`depth` raised where it falls off faster than `steep`, else turned cheeks fold over ears."""
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    for _ in range(max(depth.shape)):
+        depth = np.minimum(depth, cv2.erode(depth, cross) + steep * cell)
+    return depth
 
 
 def head_weight(image: U8, landmarks: F32, frame: FaceFrame, x: F64, y: F64) -> F64:
