@@ -104,11 +104,23 @@ def build_graph(
     parameters = {
         "references": {"portraits": portraits},
         "audio": {"source": sound.source, "exit_at_end": sound.ends, **sound.parameters},
-        "screen": {"output": screen, "report": str(report)},
+        "screen": {
+            "output": screen,
+            "report": str(report),
+            "algorithmic_ms": algorithmic_ms(preset_name),
+        },
     }
     for node in ("features", "latents", "frames", "fused"):
         parameters[node] = {"preset": preset_name, "device": device}
     return Graph(layout, namespace, parameters)
+
+
+def algorithmic_ms(preset_name: str) -> float:
+    """Lookahead and block fill of a preset, milliseconds."""
+    from talking_portrait_ros.pipeline import build_pipeline
+
+    pipeline = build_pipeline(preset_name)
+    return 1000 * pipeline.delay_samples / pipeline.timebase.sample_rate_hz
 
 
 def choose_sound(audio: str | None, mic: str | None, say: str | None, topic: bool) -> Sound:
