@@ -52,7 +52,7 @@ def _paint_ball(canvas: Canvas, eye: Eye) -> None:
     opening = canvas.area(eye.outline, blur=0.5)
     x, y = eye.iris
     canvas.lay(opening, _WHITE)
-    canvas.darken(opening * (1 - canvas.blob(x, y, 30, 24)), (0.72, 0.62, 0.60), 0.6)
+    canvas.darken(opening * (1 - canvas.blob(x, y, 30, 24)), (0.78, 0.70, 0.66), 0.5)
     inner = eye.upper[0]
     canvas.lay(
         opening * canvas.blob(float(inner[0]), float(inner[1]), 7, 6), (0.84, 0.53, 0.48), 0.9
