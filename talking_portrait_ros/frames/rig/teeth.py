@@ -60,8 +60,8 @@ def teeth_tint(image: U8, landmarks: F32) -> F64:
     if len(pixels) > 20:
         grey = pixels.mean(1) - 1.5 * np.ptp(pixels, axis=1)
         white = np.median(pixels[grey >= np.quantile(grey, 0.85)], axis=0)
-    warm = (white / max(white.mean(), 1.0)) ** 0.6 * np.array([1.08, 1.0, 0.90])
-    level = np.clip(0.35 * white.mean() + 0.65 * (luma_skin * 0.95 + 45), 80, 218)
+    warm = (white / max(white.mean(), 1.0)) ** 0.6 * np.array([1.08, 1.01, 0.92])
+    level = np.clip(0.35 * white.mean() + 0.65 * (luma_skin * 0.95 + 55), 80, 225)
     tint: F64 = warm * level
     return tint
 
