@@ -16,14 +16,15 @@ from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.features.log_mel.config import SLOT_MS
 from talking_portrait_ros.latents.audio_regression.config import weights_name
 from talking_portrait_ros.latents.audio_regression.model import ArticulationNet
-from talking_portrait_ros.latents.audio_regression.visemes import ANTICIPATION_S, N_ARTICULATORS
+from talking_portrait_ros.latents.audio_regression.visemes import ANTICIPATION_S
 from talking_portrait_ros.training.batches import draw_batch
 from talking_portrait_ros.training.cards import plot_losses, save_with_card
 from talking_portrait_ros.training.speech_corpus import Example, SpeechCorpusConfig, build_corpus
 from talking_portrait_ros.weights import FOLDER
 
 SLOTS_PER_S = 1000 // SLOT_MS
-ARTICULATOR_LOSS = (1.0, 0.15, 0.1, 0.1, 0.1)  # the opening is what people see first
+OUTPUT_LOSS = (1.0, 0.15, 0.1, 0.1, 0.1, 0.1)  # the opening is what people see first
+SPEAKING_BEFORE_S, SPEAKING_AFTER_S = 0.25, 0.1  # the mouth is awake around speech
 VALIDATION_SHARE = 0.1
 
 
@@ -72,7 +73,7 @@ def _train_one(config: AudioRegressionTraining, examples: list[Example], lookahe
 
 
 def _aligned(example: Example, lookahead_ms: int) -> tuple[F32, F32]:
-    """Slots [k, 80] and what the mouth does in the frame that each slot belongs to [k, 5].
+    """Slots [k, 80] and what the mouth does in the frame that each slot belongs to [k, 6].
 
     A slot is heard `lookahead_ms` before its frame is drawn, and the lips lead by
     `ANTICIPATION_S`.
@@ -80,7 +81,17 @@ def _aligned(example: Example, lookahead_ms: int) -> tuple[F32, F32]:
     delay = (lookahead_ms - round(ANTICIPATION_S * 1000)) // SLOT_MS
     n_slots = len(example.slots) - abs(delay)
     heard, done = max(0, delay), max(0, -delay)
-    return example.slots[heard:][:n_slots], example.articulation[done:][:n_slots]
+    wanted = np.column_stack([example.articulation, _speaking(example.speech)])  # [k, 6]
+    return example.slots[heard:][:n_slots], wanted[done:][:n_slots]
+
+
+def _speaking(speech: F32) -> F32:
+    """Speech now, soon or just before, [k]."""
+    before, after = (round(s * SLOTS_PER_S) for s in (SPEAKING_BEFORE_S, SPEAKING_AFTER_S))
+    around = np.lib.stride_tricks.sliding_window_view(
+        np.pad(speech, (after, before)), after + before + 1
+    )
+    return np.asarray(around.max(axis=1))
 
 
 def _fit(
@@ -90,7 +101,7 @@ def _fit(
 
     n_slots = int(config.stretch_s * SLOTS_PER_S)
     generator = np.random.default_rng(config.seed)
-    importance = torch.tensor(ARTICULATOR_LOSS)[:, None]
+    importance = torch.tensor(OUTPUT_LOSS)[:, None]
     optimiser = torch.optim.AdamW(net.parameters(), lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=config.steps + 1
@@ -113,7 +124,7 @@ def _validate(net: ArticulationNet, pairs: list[tuple[F32, F32]]) -> dict[str, f
     """Correlation of the opening with its label on stretches that were not trained on."""
     made = np.concatenate([_run(net, slots) for slots, _ in pairs])
     wanted = np.concatenate([label for _, label in pairs])
-    r = [np.corrcoef(made[:, i], wanted[:, i])[0, 1] for i in range(N_ARTICULATORS)]
+    r = [np.corrcoef(made[:, i], wanted[:, i])[0, 1] for i in range(2)]
     return {"synthetic_opening_r": round(float(r[0]), 3),
             "synthetic_spread_r": round(float(r[1]), 3)}  # fmt: skip
 

@@ -35,10 +35,10 @@ WARP = 0.18
 class SpeechCorpusConfig(Config):
     """How much is synthesised and from which seed."""
 
-    utterances_per_voice: int = param(20, "sentences that each voice says", minimum=1)
+    utterances_per_voice: int = param(12, "sentences that each voice says", minimum=1)
     variants: int = param(3, "times that each sentence is used, each with other rooms and noise",
                           minimum=1)  # fmt: skip
-    negatives: float = param(0.25, "noise and music without speech, as a share of the speech",
+    negatives: float = param(0.15, "noise and music without speech, as a share of the speech",
                              minimum=0.0, maximum=1.0)  # fmt: skip
     voices: int = param(len(VOICES), "voices used, the first ones of the list", minimum=1)
     seed: int = param(1, "same seed, same corpus", minimum=0)

@@ -104,10 +104,11 @@ class AudioRegression:
     def _mouth(self, chunk: FeatureChunk, state: AudioRegressionState) -> F32:
         slots = torch.from_numpy(chunk.values).to(self._device)
         slots = slots.reshape(1, -1, SLOT_WIDTH).transpose(1, 2)  # [1, 80, 2 T]
-        articulators, state.caches = self._net(slots, state.caches)  # [1, 5, 2 T]
-        per_frame = articulators.reshape(-1, chunk.n_frames, SLOTS_PER_FRAME).mean(dim=2).T
-        gate = state.gate.follow(chunk.speech)
-        return mouth_motion(per_frame.cpu().numpy(), gate, self.config.mouth)
+        made, state.caches = self._net(slots, state.caches)  # [1, 6, 2 T]
+        per_frame = made.reshape(-1, chunk.n_frames, SLOTS_PER_FRAME).mean(dim=2)
+        *articulators, expected = per_frame.cpu().numpy()  # each [T]
+        gate = state.gate.follow(chunk.speech, expected)
+        return mouth_motion(np.stack(articulators, axis=1), gate, self.config.mouth)
 
     def _idle(self, chunk: FeatureChunk, state: AudioRegressionState) -> F32:
         stress = self._stress(chunk, state)

@@ -16,6 +16,7 @@ from talking_portrait_ros.weights import load_weights
 TRAIN = "talking-portrait train audio_regression"
 SLOT_WIDTH = 80
 N_CHANNELS = 64
+N_OUTPUTS = N_ARTICULATORS + 1  # the last: is somebody speaking, or about to
 KERNEL = 3
 DILATIONS = (1, 2, 4, 8, 16, 1)
 
@@ -39,14 +40,17 @@ class CausalBlock(nn.Module):
 
 
 class ArticulationNet(nn.Module):
-    """Log-mel slots [B, 80, T] at 50 Hz to articulators [B, 5, T]; 104 thousand weights."""
+    """Log-mel slots [B, 80, T] at 50 Hz to articulators and speaking [B, 6, T].
+
+    104 thousand weights.
+    """
 
     def __init__(self, n_channels: int = N_CHANNELS) -> None:
         super().__init__()
         self.n_channels = n_channels
         self.enter = nn.Conv1d(SLOT_WIDTH, n_channels, 1)
         self.blocks = nn.ModuleList(CausalBlock(n_channels, d) for d in DILATIONS)
-        self.leave = nn.Conv1d(n_channels, N_ARTICULATORS, 1)
+        self.leave = nn.Conv1d(n_channels, N_OUTPUTS, 1)
 
     def fresh_caches(self, n_batch: int = 1) -> Caches:
         """Caches of a stream that begins."""
@@ -55,7 +59,7 @@ class ArticulationNet(nn.Module):
         return [torch.zeros(size, device=weight.device, dtype=weight.dtype) for size in sizes]
 
     def forward(self, slots: Tensor, caches: Caches) -> tuple[Tensor, Caches]:
-        """Articulators and the next caches.
+        """Articulators and speaking, and the next caches.
 
         Args:
             slots: [B, 80, T].

@@ -12,7 +12,8 @@ from talking_portrait_ros.spaces import INDEX, MOTION_WIDTH
 REST_OPENING = 0.06  # what the network calls closed is closed
 WIDEST_JAW = 0.55  # jawOpen of the widest speech; real speakers' lips part about as far
 RELEASE_FRAMES = 3
-QUIET, HEARD = 0.3, 0.6  # probability of speech at which the gate is shut and open
+HEARD = (0.3, 0.6)  # probability of speech at which the gate is shut and open
+EXPECTED = (0.7, 1.0)  # the same for the network's own expectation, which is less sure
 
 _LEFT_RIGHT = ("Left", "Right")
 
@@ -23,9 +24,14 @@ class Gate:
 
     value: float = 0.0
 
-    def follow(self, speech: F32) -> F32:
-        """The gate after each frame of `speech` [T], [T]."""
-        wanted = np.clip((speech - QUIET) / (HEARD - QUIET), 0.0, 1.0)
+    def follow(self, speech: F32, expected: F32) -> F32:
+        """The gate after each frame, [T].
+
+        Args:
+            speech: probability of speech in the frame, [T].
+            expected: whether the network thinks that somebody speaks or is about to, [T].
+        """
+        wanted = np.maximum(_ramp(speech, *HEARD), _ramp(expected, *EXPECTED))
         gates = np.empty(len(speech), np.float32)  # [T]
         for index, goal in enumerate(wanted.tolist()):
             self.value = max(goal, self.value - 1 / RELEASE_FRAMES)
@@ -60,6 +66,11 @@ def mouth_motion(articulators: F32, gate: F32, amplitude: float) -> F32:
             f"mouthPress{side}": 0.3 * press, f"mouthLowerDown{side}": 0.1 * teeth,
             f"mouthUpperUp{side}": 0.1 * teeth + 0.4 * tuck})  # fmt: skip
     return motion.clip(0.0, 1.0)
+
+
+def _ramp(x: F32, shut: float, full: float) -> F32:
+    """0 up to `shut`, 1 from `full` on."""
+    return np.asarray(np.clip((x - shut) / (full - shut), 0.0, 1.0))
 
 
 def _put(motion: F32, **weights: F32) -> None:

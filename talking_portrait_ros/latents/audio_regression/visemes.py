@@ -29,11 +29,12 @@ from talking_portrait_ros.chunks import F32
 
 ARTICULATORS = ("opening", "spread", "press", "tuck", "funnel")
 N_ARTICULATORS = len(ARTICULATORS)
-ANTICIPATION_S = 0.0
+ANTICIPATION_S = 0.02  # from the middle of the frame: 0.04 from its stamp
 TAU_S = 0.03
 QUICK_TAU_S = 0.022  # labials, s and t move faster
 SHORT_PAUSE_S = 0.06  # shorter ones are no pause but part of a plosive
-PAUSE_EDGE_S = 0.25
+AFTER_SPEECH_S = 0.12  # lips stay half open so long after speech,
+BEFORE_SPEECH_S = 0.25  # and part so long before
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,8 @@ def _pause(pause: Phoneme, after_speech: bool, before_speech: bool) -> list[Segm
     start_s, end_s = pause.start_s, pause.end_s
     if end_s - start_s < SHORT_PAUSE_S:
         return []
-    rest_start = start_s + PAUSE_EDGE_S * after_speech
-    rest_end = end_s - PAUSE_EDGE_S * before_speech
+    rest_start = start_s + AFTER_SPEECH_S * after_speech
+    rest_end = end_s - BEFORE_SPEECH_S * before_speech
     if rest_end <= rest_start:
         return [Segment(start_s, end_s, HALF_OPEN)]
     parts = [Segment(start_s, rest_start, HALF_OPEN), Segment(rest_start, rest_end, REST),
