@@ -40,6 +40,7 @@ _SOURCES = [INDEX[_SAME.get(name, name)] if name in _SAME or name in INDEX else 
             for name in CONTROLS]  # fmt: skip
 
 _ROUNDING = 0.35
+_NARROWEST = 1.15  # funnel and pucker together would fold the lips
 
 IGNORED: tuple[str, ...] = ("jawForward", "tongueOut")
 """ARKit weights that the rig does not draw."""
@@ -55,7 +56,11 @@ def rig_controls(motion: Tensor) -> Tensor:
     rounded = 1 - _ROUNDING * weights[:, INDEX["mouthPucker"]]
     part = jaw * (1 - close) * rounded
     special = torch.stack([torch.ones_like(jaw), jaw, part, side, lips], dim=1)
-    return torch.cat([special, controls[:, special.shape[1] :]], dim=1)
+    controls = torch.cat([special, controls[:, special.shape[1] :]], dim=1)
+    rounding = slice(CONTROL_INDEX["funnel"], CONTROL_INDEX["pucker"] + 1)
+    narrow = controls[:, rounding]
+    controls[:, rounding] = narrow / (narrow.sum(dim=1, keepdim=True) / _NARROWEST).clamp(min=1)
+    return controls
 
 
 def teeth_in_front(motion: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Head pose: a solid head turned about the neck, seen through a pinhole camera.
 
 z points away from the viewer here; the signs of `spaces` (which says "towards") are applied once,
-in `rotations` and `pose_shift`.
+in `rotations` and `HeadPose.of`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+_NEAREST = 0.2
 
 
 @dataclass(frozen=True)
@@ -29,37 +31,51 @@ class Head:
     centre: Tensor
 
 
+@dataclass(frozen=True)
+class HeadPose:
+    """A head in B poses.
+
+    Attributes:
+        head: pivot and camera.
+        rotation: [B, 3, 3].
+        move: where the pivot goes, [B, 3, 1].
+    """
+
+    head: Head
+    rotation: Tensor
+    move: Tensor
+
+    @classmethod
+    def of(cls, motion: Tensor, head: Head) -> HeadPose:
+        """The poses in `motion` [B, 58]."""
+        towards = motion.new_tensor([1.0, 1.0, -1.0])
+        move = head.pivot + motion[:, 55:58] * towards * head.width
+        return cls(head, rotations(motion[:, 52:55]), move[:, :, None])
+
+    def shift(self, points: Tensor, depth: Tensor) -> Tensor:
+        """Way of points of the portrait into the frame, pixels [L * B, 2, N].
+
+        Args:
+            points: x and y, pixels [L * B, 2, N]; L stretches of all poses.
+            depth: z, pixels [L * B, N].
+        """
+        head, n_repeats = self.head, len(points) // len(self.rotation)
+        near = 1 + depth[:, None] / head.focal  # [L B, 1, N]
+        flat = (points - head.centre[:, None]) * near
+        space = torch.cat([flat, depth[:, None]], dim=1) - head.pivot[:, None]  # [L B, 3, N]
+        rotation, move = (part.repeat(n_repeats, 1, 1) for part in (self.rotation, self.move))
+        turned = torch.baddbmm(move, rotation, space)
+        scale = head.focal / (head.focal + turned[:, 2:]).clamp(min=_NEAREST * head.focal)
+        return turned[:, :2] * scale + head.centre[:, None] - points
+
+
 def rotations(angles: Tensor) -> Tensor:
     """Matrices [B, 3, 3] of pitch, yaw, roll [B, 3]: Rz(roll) Rx(pitch) Ry(yaw)."""
     (cp, cy, cr), (sp, sy, sr) = angles.cos().unbind(1), angles.sin().unbind(1)
-    one, nil = torch.ones_like(cp), torch.zeros_like(cp)
-
-    def matrix(*entries: Tensor) -> Tensor:
-        return torch.stack(entries, dim=1).view(-1, 3, 3)
-
-    roll = matrix(cr, -sr, nil, sr, cr, nil, nil, nil, one)
-    pitch = matrix(one, nil, nil, nil, cp, -sp, nil, sp, cp)
-    yaw = matrix(cy, nil, -sy, nil, one, nil, sy, nil, cy)
-    return roll @ pitch @ yaw
-
-
-def pose_shift(points: Tensor, depth: Tensor, motion: Tensor, head: Head) -> Tensor:
-    """Way of each point when the head takes the pose of `motion`.
-
-    Args:
-        points: x and y, pixels [B, 2, N].
-        depth: z, pixels [B, N].
-        motion: `motion/arkit-1`, [B, 58].
-        head: pivot and camera.
-
-    Returns:
-        Displacement, pixels [B, 2, N]; exactly zero for a zero pose up to rounding.
-    """
-    near = (head.focal + depth)[:, None] / head.focal  # [B, 1, N]
-    flat = (points - head.centre[:, None]) * near
-    space = torch.cat([flat, depth[:, None]], dim=1) - head.pivot[:, None]  # [B, 3, N]
-    towards = motion.new_tensor([1.0, 1.0, -1.0])
-    move = motion[:, 55:58] * towards * head.width
-    turned = rotations(motion[:, 52:55]) @ space + (head.pivot + move)[:, :, None]
-    scale = head.focal / (head.focal + turned[:, 2:]).clamp(min=0.2 * head.focal)
-    return turned[:, :2] * scale + head.centre[:, None] - points
+    # Row by row; x right, y down, z away.
+    entries = [
+        cr * cy + sr * sp * sy, -sr * cp, sr * sp * cy - cr * sy,
+        sr * cy - cr * sp * sy, cr * cp, -sr * sy - cr * sp * cy,
+        cp * sy, sp, cp * cy,
+    ]  # fmt: skip
+    return torch.stack(entries, dim=1).view(-1, 3, 3)

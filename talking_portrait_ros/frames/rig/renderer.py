@@ -12,7 +12,7 @@ from torch import Tensor
 
 from talking_portrait_ros.frames.rig.controls import rig_controls
 from talking_portrait_ros.frames.rig.mouth import MOIST_REACH, MouthView, draw_mouth
-from talking_portrait_ros.frames.rig.pose import Head, pose_shift
+from talking_portrait_ros.frames.rig.pose import Head, HeadPose
 from talking_portrait_ros.frames.rig.rig import Rig
 from talking_portrait_ros.frames.rig.sampling import Sampling, sample_planes, sampling_for
 from talking_portrait_ros.frames.rig.solve import Grid, invert, with_slopes
@@ -52,6 +52,7 @@ class RigRenderer:
         self._mouth_window = around_mouth(self._mouth, rig.face[:2].tolist(), size)
         self._eye_window = around_box(*rig.eyes.box, size)
         self._feather = feather(self._mouth_window, device)
+        self._anchors, self._anchor_depths = self._find_anchors()
 
     @torch.inference_mode()
     def render(self, motion: Tensor) -> Tensor:
@@ -59,7 +60,7 @@ class RigRenderer:
         frames = self._draw(motion, self.rig.picture)
         return frames if frames.dtype == torch.uint8 else frames.round().clamp(0, 255).byte()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def render_float(self, motion: Tensor) -> Tensor:
         """Frames of `motion` [B, 58]: float RGB 0..1, [B, 3, H, W], on the renderer's device."""
         return (self._draw(motion, self._picture) / 255).permute(0, 3, 1, 2)
@@ -72,60 +73,67 @@ class RigRenderer:
             )
         motion = motion.to(self._nodes.device, torch.float32)
         controls = rig_controls(motion)
-        shift = self._skin_shift(motion, controls)  # [B, g, g, 2]
-        coords = self.sampling.enlarge(shift, self.resolution, self.resolution) + self._pixels
-        corner = self._eye_corner(motion)
+        pose = HeadPose.of(motion, self._head)
+        shift = self._skin_shift(pose, controls)  # [B, g, g, 2]
+        coords = self.sampling.enlarge(shift, self.resolution, self.resolution)
+        coords += self._pixels
+        anchors = self._anchors + pose.shift(
+            self._anchors.expand(len(motion), -1, -1), self._anchor_depths.expand(len(motion), -1)
+        )  # [B, 2, 4]
         window = self._eye_window
+        corner = self._corners(anchors[:, :, 3], window)
         sources, overlay = self.rig.eyes.warp(cut(coords, corner, window), motion)
         paste(coords, sources, corner)
-        lips = self._lip_warp(shift, motion, controls)
+        lips = self._lip_warp(shift, pose, controls, anchors[:, :, :3])
         self._place_lips(coords, lips)
         frames = self.sampling.sample(picture, coords)
         _cover(frames, overlay.permute(0, 2, 3, 1), corner, window)
         self._add_mouth(frames, lips, motion, controls)
         return frames
 
-    def _skin_shift(self, motion: Tensor, controls: Tensor) -> Tensor:
+    def _skin_shift(self, pose: HeadPose, controls: Tensor) -> Tensor:
         """From nodes of the frame to where they come from, [B, g, g, 2]."""
         forward = self._forward(
-            self.rig.skin_basis[None], self.rig.skin_solid, self._nodes, motion, controls
+            self.rig.skin_basis[None], self.rig.skin_solid, self._nodes, pose, controls
         )
-        nodes = self._nodes.expand(len(motion), -1, -1, -1)
+        nodes = self._nodes.expand(len(controls), -1, -1, -1)
         field = with_slopes(forward, self._whole.cell)
         return invert(field, self._whole, nodes, nodes - forward.permute(0, 2, 3, 1)) - nodes
 
     def _forward(
-        self, basis: Tensor, solid: Tensor, nodes: Tensor, motion: Tensor, controls: Tensor
+        self, basis: Tensor, solid: Tensor, nodes: Tensor, pose: HeadPose, controls: Tensor
     ) -> Tensor:
         """Way of each node of L layers, [L * B, 2, h, w]."""
         layers, n_controls, _, height, width = basis.shape
         moved = controls @ basis.reshape(layers, n_controls, -1)  # [L, B, 3 h w]
         moved = moved.view(-1, 3, height * width)
-        motion = motion.repeat(layers, 1)
         shift, points = moved[:, :2], nodes.reshape(-1, 2).T + moved[:, :2]
         depth, weight = solid.reshape(2, -1)
-        posed = pose_shift(points, depth + moved[:, 2], motion, self._head)
+        posed = pose.shift(points, depth + moved[:, 2])
         way: Tensor = (shift + weight * posed).view(-1, 2, height, width)
         return way
 
-    def _lip_warp(self, shift: Tensor, motion: Tensor, controls: Tensor) -> LipWarp:
-        """Both lip layers, inverted on the coarse grid of the mouth window."""
-        plane = self._mouth_plane(motion)  # [B, 2, 3]
-        window = self._mouth_window
+    def _lip_warp(self, shift: Tensor, pose: HeadPose, controls: Tensor, seen: Tensor) -> LipWarp:
+        """Both lip layers, inverted on the coarse grid of the mouth window.
+
+        `seen` is where the middle of the lips and one unit along X and Y are seen, [B, 2, 3].
+        """
+        n_frames, window = len(controls), self._mouth_window
+        plane = torch.cat([seen[:, :, :1], seen[:, :, 1:] - seen[:, :, :1]], dim=2)
         corner = self._corners(plane[:, :, 0], window)
-        targets = window.local().nodes(motion.device) + corner.to(motion.device)[:, None, None]
+        targets = window.local().nodes(seen.device) + corner.to(seen.device)[:, None, None]
         cells = self._whole.to_cells(targets)
         skin = sample_planes(shift.permute(0, 3, 1, 2), cells).permute(0, 2, 3, 1)
         forward = self._forward(
-            self.rig.lip_basis, self.rig.lip_solid, self._lip_nodes, motion, controls
+            self.rig.lip_basis, self.rig.lip_solid, self._lip_nodes, pose, controls
         )
         both = targets.repeat(2, 1, 1, 1)
         first = (targets + skin).repeat(2, 1, 1, 1)
         sources = invert(with_slopes(forward, self._mouth.cell), self._mouth, both, first)
-        edges = self.rig.lip_edges[:, None, None].expand(-1, len(motion), -1, -1, -1)
+        edges = self.rig.lip_edges[:, None, None].expand(-1, n_frames, -1, -1, -1)
         inside = sample_planes(edges.flatten(0, 1), self._mouth.to_cells(sources))
         layers = torch.cat([sources - both, inside.permute(0, 2, 3, 1)], dim=-1)
-        return LipWarp(layers.view(2, len(motion), *layers.shape[1:]), skin, plane, corner)
+        return LipWarp(layers.view(2, n_frames, *layers.shape[1:]), skin, plane, corner)
 
     def _place_lips(self, coords: Tensor, lips: LipWarp) -> None:
         """Let the window of the mouth be looked up through the nearer lip's layer, in place."""
@@ -162,26 +170,17 @@ class RigRenderer:
         """Pixels [B, h, w, 2] of windows at `corner`."""
         return self._pixels[:height, :width] + corner.to(self._pixels.device)[:, None, None]
 
-    def _eye_corner(self, motion: Tensor) -> Tensor:
-        """Left and upper pixel of the eye windows, [B, 2]."""
-        x0, y0, x1, y1 = self.rig.eyes.box
-        middle = torch.tensor([(x0 + x1) / 2, (y0 + y1) / 2], device=motion.device)
-        cells = self._whole.to_cells(middle).expand(1, 1, 1, 2)
-        depth = sample_planes(self.rig.skin_solid[None, :1], cells).view(1)
-        points = middle[None, :, None].expand(len(motion), -1, -1)
-        posed = pose_shift(points, depth.expand(len(motion), 1), motion, self._head)
-        return self._corners(middle + posed[..., 0], self._eye_window)
-
-    def _mouth_plane(self, motion: Tensor) -> Tensor:
-        """Where the middle of the lips and one unit along X and Y are seen, [B, 2, 3]."""
+    def _find_anchors(self) -> tuple[Tensor, Tensor]:
+        """Middle of the lips, one unit along X and Y from it, middle of the eyes: [2, 4], [4]."""
         face = self.rig.face
         along = face[2:4] * face[4]
         down = torch.stack([-along[1], along[0]])
-        ends = torch.stack([face[:2], face[:2] + along, face[:2] + down], dim=1)  # [2, 3]
-        points = ends.expand(len(motion), -1, -1)
-        depth = face[5].expand(len(motion), 3)
-        seen = points + pose_shift(points, depth, motion, self._head)
-        return torch.cat([seen[:, :, :1], seen[:, :, 1:] - seen[:, :, :1]], dim=2)
+        x0, y0, x1, y1 = self.rig.eyes.box
+        eyes = face.new_tensor([(x0 + x1) / 2, (y0 + y1) / 2])
+        cells = self._whole.to_cells(eyes).expand(1, 1, 1, 2)
+        depth = sample_planes(self.rig.skin_solid[None, :1], cells).view(1)
+        points = torch.stack([face[:2], face[:2] + along, face[:2] + down, eyes], dim=1)
+        return points, torch.cat([face[5].expand(3), depth])
 
     def _corners(self, middle: Tensor, window: Grid) -> Tensor:
         """Left and upper pixel [B, 2] of windows that follow `middle` [B, 2], inside the frame."""

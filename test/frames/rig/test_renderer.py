@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from talking_portrait_ros.frames.rig.controls import rig_controls
+from talking_portrait_ros.frames.rig.pose import HeadPose
 from talking_portrait_ros.frames.rig.renderer import RigRenderer
 from talking_portrait_ros.frames.rig.rig import Rig
 from talking_portrait_ros.frames.rig.sampling import OpenCvSampling, TorchSampling
@@ -28,9 +28,12 @@ def _random_motion(n_frames: int, seed: int) -> Tensor:
 
 def _opening(renderer: RigRenderer, frames: Tensor) -> Tensor:
     """Share of the mouth box that is neither lip, [B]: from the layers, not from colours."""
-    controls = rig_controls(frames)
-    shift = renderer._skin_shift(frames, controls)
-    layers = renderer._lip_warp(shift, frames, controls).layers[..., 2]
+    warps = []
+    keep = renderer._place_lips
+    renderer._place_lips = lambda coords, lips: warps.append(lips)  # type: ignore[method-assign]
+    renderer.render(frames)
+    renderer._place_lips = keep  # type: ignore[method-assign]
+    layers = warps[0].layers[..., 2]
     return (layers < 0).all(dim=0).float().mean(dim=(1, 2))
 
 
@@ -94,12 +97,13 @@ def test_side_of_a_control_is_the_persons_own(motion: Motion, renderer: RigRende
 
 def test_head_turns_as_the_axes_say(motion: Motion, renderer: RigRenderer) -> None:
     frames = torch.stack([motion(headYaw=0.15), motion(headPitch=0.15), motion(headRoll=0.15)])
-    plane = renderer._mouth_plane(frames)
-    rest = renderer.rig.face[:2]
-    yaw, pitch, roll = plane[:, :, 0] - rest
-    assert yaw[0] > 2
-    assert pitch[1] > 1
-    assert plane[2, 1, 1] > 0.1 * plane[2, 0, 1]
+    unit = float(renderer.rig.face[4])
+    points = torch.tensor([[0.0, unit], [0.0, 0.0]]).expand(3, -1, -1)  # neck height, x 0 and unit
+    points = points + renderer._head.centre[:, None]
+    moved = HeadPose.of(frames, renderer._head).shift(points, torch.zeros(3, 2))
+    assert moved[0, 0, 0] > 0.05 * unit
+    assert moved[1, 1, 0] > 0.05 * unit
+    assert moved[2, 1, 1] - moved[2, 1, 0] > 0.1 * unit
 
 
 def test_shoulders_and_far_background_stand_still(renderer: RigRenderer, smiling_rig: Rig) -> None:
