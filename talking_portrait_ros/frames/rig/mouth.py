@@ -20,7 +20,7 @@ _EDGE_PX = 1.4
 _JAW_TEETH, _JAW_TONGUE, _SIDE = 0.235, 0.165, 0.07
 _SHADOW = 0.035
 _BITE = 0.035
-MOIST_REACH, _MOIST, _APART = 0.022, 0.75, 0.10
+MOIST_REACH, _MOIST, _APART = 0.040, 0.75, 0.10
 _SEAM_PX, _SEAM_DARK = 1.1, 0.45
 
 
@@ -66,7 +66,7 @@ def draw_mouth(rig: Rig, picture: Tensor, view: MouthView, sampling: Sampling) -
 def _moist(rig: Rig, lip: Tensor, inside: Tensor, other: Tensor) -> Tensor:
     """A lip whose inner side comes into view as the `other` one moves away."""
     unit = rig.face[4]
-    near = torch.exp(-(inside / (MOIST_REACH * unit)).square())
+    near = (1 - (inside / (MOIST_REACH * unit)).square()).clamp(min=0).square()
     gap = -other - inside.clamp(min=0)
     share = _MOIST * near * (gap / (_APART * unit)).clamp(0, 1)
     return torch.lerp(lip, rig.tissue[1], share)

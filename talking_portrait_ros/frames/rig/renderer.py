@@ -147,7 +147,7 @@ class RigRenderer:
 
     def _add_mouth(self, frames: Tensor, lips: LipWarp, motion: Tensor, controls: Tensor) -> None:
         cell = int(self._mouth_window.cell)
-        reach = 2 * MOIST_REACH * float(self.rig.face[4])
+        reach = MOIST_REACH * float(self.rig.face[4])
         box = box_of((lips.layers[..., 2:] < reach).all(dim=0).any(dim=0)[..., 0])
         if box is None:
             return
@@ -163,8 +163,12 @@ class RigRenderer:
             _on_plane(pixels, lips.plane), motion, controls,
         )  # fmt: skip
         colours = draw_mouth(self.rig, self._picture, view, self.sampling)
+        near = torch.maximum(view.above, view.below) < reach
         rim = slice(cell, -cell)  # enlarging is inexact at the rim of the box
-        paste(frames, colours[:, rim, rim], corner + cell)
+        corner = corner + cell
+        inner = Grid(0, 0, 1, size[0] - 2 * cell, size[1] - 2 * cell)
+        under = cut(frames, corner, inner).float()
+        paste(frames, torch.where(near[:, rim, rim], colours[:, rim, rim], under), corner)
 
     def _window_pixels(self, corner: Tensor, height: int, width: int) -> Tensor:
         """Pixels [B, h, w, 2] of windows at `corner`."""

@@ -22,6 +22,7 @@ UPPER_EDGE, LOWER_EDGE = 0.024, 0.035
 _UPPER_WIDTHS = (0.088, 0.068, 0.072, 0.062, 0.056)
 _LOWER_WIDTHS = (0.055, 0.058, 0.066, 0.062, 0.056)
 _TEETH_LEVEL = 0.65
+_COLOURFUL = 16
 _LONGEST = 0.13
 _EYES = ((33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380))
 _LIP_SKIN = (37, 267, 84, 314, 17, 0)
@@ -62,15 +63,23 @@ def teeth_tint(image: U8, landmarks: F32) -> F64:
         white = np.median(pixels[grey >= np.quantile(grey, 0.85)], axis=0)
     warm = (white / max(white.mean(), 1.0)) ** 0.6 * np.array([1.08, 1.01, 0.92])
     level = np.clip(0.35 * white.mean() + 0.65 * (luma_skin * 0.95 + 55), 80, 225)
-    tint: F64 = warm * level
-    return tint
+    return _as_coloured(warm * level, image, landmarks)
 
 
 def tissue_colours(image: U8, landmarks: F32) -> F64:
     """The dark of the open mouth, and the wet inside of the lips, [2, 3]."""
     level = float(np.median(image[_disc(image, landmarks[[50, 280], :2])]))
     dark = np.array([46.0, 17.0, 17.0]) * np.clip(level / 170, 0.4, 1.1)
-    return np.stack([dark, _lip_colour(image, landmarks) * np.array([0.92, 0.66, 0.68])])
+    lip = _lip_colour(image, landmarks) * np.array([0.92, 0.66, 0.68])
+    return _as_coloured(np.stack([dark, lip]), image, landmarks)
+
+
+def _as_coloured(paint: F64, image: U8, landmarks: F32) -> F64:
+    """`paint` [..., 3], grey where the picture is."""
+    cheeks = image[_disc(image, landmarks[[50, 280], :2])]
+    colourful = np.clip(np.ptp(cheeks, axis=1).mean() / _COLOURFUL, 0, 1) if len(cheeks) else 1.0
+    grey = paint.mean(axis=-1, keepdims=True)
+    return np.asarray(grey + (paint - grey) * colourful)
 
 
 def _lip_colour(image: U8, landmarks: F32) -> F64:
@@ -159,6 +168,7 @@ def _spread(colour: F64, known: F64) -> F64:
 def _tongue(image: U8, landmarks: F32, seam: float) -> F64:
     x, y = sprite_coordinates()
     colour = 0.62 * _lip_colour(image, landmarks) * np.array([1.08, 0.80, 0.82])
+    colour = _as_coloured(colour, image, landmarks)
     rise = y - (seam + 0.035 + 0.9 * x**2)
     alpha = smoothstep(rise / 0.035 + 0.3) * (1 - smoothstep((np.abs(x) - 0.17) / 0.07))
     shade = (0.72 + 0.28 * smoothstep(rise / 0.12)) * (1 - 0.18 * np.exp(-((x / 0.018) ** 2)))
