@@ -1,35 +1,31 @@
-"""A node as a process: executor, signals, exit code."""
+"""A node as a process: environment, executor, signals, exit code."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import rclpy
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
 
 from talking_portrait_ros.ros.avatar_node import AvatarNode
 
-
 PROFILES = Path(__file__).with_name("fastdds.xml")
-
-
-ENVIRONMENT = {
-    # Room for pictures in shared memory; the name that Fast DDS 3 reads, and that of Fast DDS 2.
-    "FASTDDS_DEFAULT_PROFILES_FILE": str(PROFILES),
-    "FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILES),
-    # Idle threads of torch sleep: the nodes share few cores.
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
+WAKE_S = 0.1
 
 
 def set_environment() -> None:
     """Settings that libraries read when they start; those that the user has made stay."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    older = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
+    profiles = "FASTRTPS_DEFAULT_PROFILES_FILE" if older else "FASTDDS_DEFAULT_PROFILES_FILE"
+    os.environ.setdefault(profiles, str(PROFILES))
+    # Idle threads of torch sleep: the nodes share few cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def make_executor() -> Executor:
@@ -42,7 +38,10 @@ def make_executor() -> Executor:
 
 
 def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
-    """Run one node until Ctrl-C, SIGTERM or its own shutdown; the exit code.
+    """Run one node until Ctrl-C, SIGTERM or its own end; the exit code.
+
+    A signal only sets a flag, so that the node finishes what it has open (recordings, devices)
+    while its topics still work.
 
     Args:
         build: makes the node, once rclpy is ready.
@@ -50,23 +49,24 @@ def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
     Returns:
         0 for every ordinary end, 2 where the node could not be made for a user's mistake.
     """
-    node: AvatarNode[Any] | None = None
+    stopped: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda which, _frame: stopped.append(which))
+    set_environment()
     try:
-        set_environment()
-        rclpy.init(args=sys.argv)
+        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
         node = build()
-        executor = make_executor()
-        executor.add_node(node)
-        node.autostart()
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     except Exception as error:
-        if rclpy.ok() or node is None:
-            sys.stderr.write(f"{' '.join(str(error).split())}\n")
-            return 2
+        sys.stderr.write(f"{' '.join(str(error).split())}\n")
+        return 2
+    executor = make_executor()
+    executor.add_node(node)
+    try:
+        node.autostart()
+        while not stopped:
+            executor.spin_once(timeout_sec=WAKE_S)
     finally:
-        if node is not None:
-            node.close()
+        node.close()
+        executor.shutdown()
         rclpy.try_shutdown()
     return 0

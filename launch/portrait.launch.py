@@ -1,0 +1,91 @@
+"""Starts one avatar: `ros2 launch talking_portrait_ros portrait.launch.py --show-args`."""
+
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode
+
+from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS
+
+PACKAGE = "talking_portrait_ros"
+CONFIG = Path(__file__).resolve().parent.parent / "config" / "portrait.yaml"
+STAGES = {"split": ("features", "latents", "frames"), "fused": ("fused",)}
+
+ARGUMENTS = (
+    DeclareLaunchArgument(
+        "portrait", default_value="avatar",
+        description="picture of the person, or 'avatar'; several: separated by commas",
+    ),
+    DeclareLaunchArgument(
+        "source", default_value="topic", choices=["topic", "file", "mic", "say"],
+        description="where the sound comes from; topic: audio_in and say",
+    ),
+    DeclareLaunchArgument("file", default_value="", description="sound file, for source:=file"),
+    DeclareLaunchArgument(
+        "mic", default_value="",
+        description="number or part of the name of the microphone; empty: the default one",
+    ),
+    DeclareLaunchArgument("say", default_value="", description="text, for source:=say"),
+    DeclareLaunchArgument(
+        "exit_at_end", default_value="false", choices=["true", "false"],
+        description="end everything after the file or the text",
+    ),
+    DeclareLaunchArgument(
+        "preset", default_value=DEFAULT_PRESET, choices=list(PRESETS),
+        description="the pipeline to use",
+    ),
+    DeclareLaunchArgument(
+        "layout", default_value="split", choices=list(STAGES),
+        description="split: one process per stage; fused: all stages in one process",
+    ),
+    DeclareLaunchArgument(
+        "screen", default_value="window", description="window, file:PATH or none"
+    ),
+    DeclareLaunchArgument(
+        "device", default_value="cpu", description="torch device: cpu, cuda, cuda:1, ..."
+    ),
+    DeclareLaunchArgument(
+        "namespace", default_value="", description="one namespace is one avatar"
+    ),
+    DeclareLaunchArgument(
+        "config", default_value=str(CONFIG), description="ROS parameter file for all nodes"
+    ),
+)  # fmt: skip
+
+
+def generate_launch_description() -> LaunchDescription:
+    """The arguments, and the nodes that they ask for."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=nodes)])
+
+
+def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """All nodes of one avatar; when the screen ends, everything ends."""
+    given = {argument.name: LaunchConfiguration(argument.name).perform(context)
+             for argument in ARGUMENTS}  # fmt: skip
+    stage = {"preset": given["preset"], "device": given["device"]}
+    parameters = {
+        "references": {"portraits": given["portrait"].split(",")},
+        **{name: stage for name in STAGES[given["layout"]]},
+        "screen": {"output": given["screen"]},
+        "audio": {
+            "source": given["source"],
+            "file": given["file"],
+            "device": given["mic"],
+            "text": given["say"],
+            "exit_at_end": given["exit_at_end"] == "true",
+        },
+    }
+    return [
+        LifecycleNode(
+            package=PACKAGE,
+            executable=name,
+            name=name,
+            namespace=given["namespace"],
+            parameters=[given["config"], values],
+            output="screen",
+            on_exit=Shutdown() if name == "screen" else None,
+        )
+        for name, values in parameters.items()
+    ]

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from helpers.ros_graph import wait_for
+
+pytestmark = pytest.mark.ros
+
+NODES = {
+    "audio": ["-p", "source:=topic"],
+    "references": [],
+    "features": [],
+    "latents": [],
+    "frames": ["-p", "preset:=rig_256"],
+    "fused": ["-p", "preset:=rig_256"],
+    "screen": ["-p", "output:=none"],
+}
+
+
+def started(node, *arguments):
+    command = [sys.executable, "-m", f"talking_portrait_ros.ros.nodes.{node}", "--ros-args"]
+    return subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def ended(process, number, timeout_s=30):
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=timeout_s)
+    return process.returncode, output
+
+
+def log_of(process):
+    """Reads the process's lines as they come."""
+    lines = []
+
+    def has(text):
+        while not any(text in line for line in lines):
+            line = process.stdout.readline()
+            assert line, f"{text!r} never came:\n{''.join(lines)}"
+            lines.append(line)
+
+    return has
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_ctrl_c_ends_an_active_node_with_code_0_and_without_traceback(domain, node):
+    process = started(node, *NODES[node])
+    log_of(process)("]: active")
+    code, output = ended(process, signal.SIGINT)
+    assert (code, "Traceback" in output) == (0, False), output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_unconfigured_node_ends_well_too(domain, number):
+    process = started("audio", "-p", "autostart:=false")
+    time.sleep(2.5)
+    code, output = ended(process, number)
+    assert (code, "Traceback" in output) == (0, False), output
+
+
+def test_signal_while_the_weights_load_ends_the_node_well(domain):
+    process = started("frames", "-p", "preset:=rig_256")
+    time.sleep(1.5)
+    code, output = ended(process, signal.SIGTERM)
+    assert (code, "Traceback" in output) == (0, False), output
+
+
+def test_parameter_of_a_wrong_type_is_one_line_and_code_2(domain):
+    process = started("audio", "-p", "chunk_ms:=soon")
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "chunk_ms" in output
+    assert "Traceback" not in output
+
+
+def test_users_mistake_leaves_the_node_alive_and_unconfigured(domain, graph):
+    from lifecycle_msgs.srv import GetState
+
+    process = started("audio", "-p", "source:=file", "-p", "file:=/no/such.wav")
+    log_of(process)("cannot become inactive: sound '/no/such.wav' does not exist")
+    state = graph.call(GetState, "/audio/get_state", GetState.Request())
+    assert state.current_state.label == "unconfigured"
+    assert ended(process, signal.SIGINT)[0] == 0
+
+
+def test_stage_nodes_without_a_model_do_not_load_torch(domain):
+    program = (
+        "import sys\n"
+        "from talking_portrait_ros.ros.nodes import audio, references, screen\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_wait_for_gives_up():
+    with pytest.raises(AssertionError, match="waited in vain"):
+        wait_for(lambda: False, timeout_s=0.05)
