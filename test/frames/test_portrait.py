@@ -154,3 +154,15 @@ def test_crop_beyond_the_border_continues_the_picture(found: Reference) -> None:
     assert crop.image.shape == (256, 256, 3)
     assert 0.3 < face_height(crop.landmarks) / 256 < 0.6
     assert crop.image.min(axis=2).max() > 0
+
+
+def test_exif_orientation_is_applied(tmp_path: Path, found: Reference) -> None:
+    turned = np.ascontiguousarray(np.rot90(found.image))  # as a camera held sideways stores it
+    jpeg = cv2.imencode(".jpg", cv2.cvtColor(turned, cv2.COLOR_RGB2BGR))[1].tobytes()
+    orientation_6 = bytes.fromhex("4d4d002a00000008000101120003000000010006000000000000")
+    body = b"Exif\0\0" + orientation_6
+    segment = b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
+    path = tmp_path / "me.jpg"
+    path.write_bytes(jpeg[:2] + segment + jpeg[2:])
+    portrait.save_landmarks(path, found.landmarks)
+    assert np.abs(load_reference(path).image.astype(int) - found.image).mean() < 6

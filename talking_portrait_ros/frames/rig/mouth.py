@@ -97,7 +97,7 @@ def _interior(rig: Rig, view: MouthView, sampling: Sampling) -> tuple[Tensor, Te
     colour = rig.tissue[0] * (0.55 + 0.45 * rim)
     colour = _over(colour, tongue, (0.3 + 0.4 * shadow) * (0.5 + 0.5 * rim), light)
     colour = _over(colour, lower_teeth, (0.35 + 0.5 * shadow) * (0.7 + 0.3 * rim), light)
-    colour = _over(colour, upper_teeth, (0.72 + 0.28 * shadow) * (0.8 + 0.2 * rim), light)
+    colour = _over(colour, upper_teeth, (0.8 + 0.2 * shadow) * (0.86 + 0.14 * rim), light)
     return colour, upper_teeth[..., 3:]
 
 
