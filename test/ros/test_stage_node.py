@@ -1,45 +1,248 @@
 from __future__ import annotations
 
+import gc
+import weakref
+
+import numpy as np
 import pytest
 from helpers.ros_graph import wait_for
 from helpers.tiny_stages import STAGES, ended, sound
 
+pytest.importorskip("rclpy")
+
+from lifecycle_msgs.srv import ChangeState, GetState
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import UInt32
+
 from talking_portrait_ros import msg
+from talking_portrait_ros.chunks import Reference, References
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
+from talking_portrait_ros.ros.frame_pairs import FramePairs
 from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
 
 pytestmark = pytest.mark.ros
+
+ALL = ("features", "latents", "frames")
+TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4}
 
 
 class TinyNode(StageNode):
     """A node with tiny stages."""
 
     def __init__(self, *kinds, **parameters):
-        super().__init__("tiny_" + kinds[0], kinds, StageParameters(**parameters))
+        name = "tiny_" + (kinds[0] if len(kinds) == 1 else "fused")
+        super().__init__(name, kinds, StageParameters(max_queue=1000, **parameters))
 
     def build_stages(self):
         return [(kind, STAGES[kind]()) for kind in self._kinds]
 
 
 def portrait(brightness=100, name="grey"):
-    import numpy as np
-
-    from talking_portrait_ros.chunks import Reference, References
-
     picture = np.full((8, 8, 3), brightness, np.uint8)
     return convert.references_to_msg(References((Reference(picture, name=name),)))
 
 
+def has_portrait(*nodes):
+    return lambda: all(s._references for node in nodes for s in node._chain.sessions)
+
+
+class Talk:
+    """Nodes with a portrait, and a topic to speak on."""
+
+    def __init__(self, graph, *nodes):
+        self.nodes = [graph.add(node) for node in nodes]
+        self.references = graph.speak(msg.References, "references", qos.LATCHED, len(nodes))
+        self.references.publish(portrait())
+        wait_for(has_portrait(*nodes))
+        self.audio = graph.speak(msg.AudioChunk, "audio", qos.STREAM)
+
+    def say(self, chunks):
+        for chunk in chunks:
+            self.audio.publish(convert.audio_to_msg(chunk))
+
+
+def heard_frames(graph):
+    """All frames that come, in a list of FrameChunks."""
+    frames, pairs = [], FramePairs()
+
+    def keep(frame):
+        if frame is not None:
+            frames.append(frame)
+
+    graph.probe.create_subscription(
+        msg.FrameInfo, "frames/info", lambda m: keep(pairs.add_info(m)), qos.STREAM
+    )
+    graph.probe.create_subscription(
+        Image, "frames", lambda m: keep(pairs.add_image(m)), qos.STREAM
+    )
+    return frames
+
+
+def positions(messages):
+    return [m.first_frame + i for m in messages for i in range(m.values.shape[0])]
+
+
 def test_sound_becomes_features(graph):
-    node = graph.add(TinyNode("features"))
+    node = TinyNode("features")
     heard = graph.hear(msg.FeatureChunk, "features", qos.STREAM)
-    graph.speak(msg.References, "references", qos.LATCHED).publish(portrait())
-    wait_for(lambda: node._chain.sessions[0]._references)
-    audio = graph.speak(msg.AudioChunk, "audio", qos.STREAM)
-    wait_for(lambda: graph.probe.count_publishers("features"))
-    for chunk in ended(sound(10)):
-        audio.publish(convert.audio_to_msg(chunk))
+    talk = Talk(graph, node)
+    wait_for(lambda: node._outlets["features"]._publisher.get_subscription_count())
+    talk.say(ended(sound(10)))
     wait_for(lambda: heard and heard[-1].end_of_stream)
-    frames = [m.first_frame + i for m in heard for i in range(m.values.shape[0])]
-    assert frames == [0, 1, 2, 3, 4]
+    assert positions(heard) == [0, 1, 2, 3, 4]
+    assert [entry.stage for entry in heard[0].ledger] == ["features"]
+    assert convert.time_from_msg(heard[0].header.stamp) == 10**9
+
+
+def test_fused_and_split_make_the_same_frames(graph):
+    chunks = ended(sound(25))
+    pictures = {}
+    for nodes in ([TinyNode(*ALL)], [TinyNode(kind) for kind in ALL]):
+        frames = heard_frames(graph)
+        talk = Talk(graph, *nodes)
+        wait_for(lambda: nodes[-1]._outlets["frames"]._images.get_subscription_count() >= 1)
+        wait_for(lambda: graph.probe.count_subscribers("audio") == 1)
+        if len(nodes) == 3:
+            for node, kind in zip(nodes, ALL[:2], strict=False):
+                outlet = node._outlets[kind]._publisher
+                wait_for(lambda outlet=outlet: outlet.get_subscription_count() >= 1)
+        talk.say(chunks)
+        wait_for(lambda: frames and any(f.header.end_of_stream for f in frames))
+        wait_for(lambda: sum(len(f.frames) for f in frames) == 13)
+        pictures[len(nodes)] = np.concatenate([f.frames for f in frames if len(f.frames)])
+        for node in nodes:
+            node.trigger_deactivate()
+            node.trigger_cleanup()
+        graph.probe.destroy_publisher(talk.audio)
+        graph.probe.destroy_publisher(talk.references)
+    assert np.array_equal(pictures[1], pictures[3])
+
+
+def test_lower_epochs_are_void_at_once_and_jumps_start_afresh(graph):
+    node = TinyNode("features")
+    heard = graph.hear(msg.FeatureChunk, "features", qos.STREAM)
+    talk = Talk(graph, node)
+    wait_for(lambda: node._outlets["features"]._publisher.get_subscription_count())
+    talk.say(sound(4))
+    wait_for(lambda: len(heard) == 1)
+    epoch = graph.speak(UInt32, "epoch", qos.LATCHED)
+    epoch.publish(UInt32(data=7))
+    wait_for(lambda: node.epoch == 7)
+    talk.say(sound(10, first=4 * 320))
+    wait_for(lambda: node.counts["stale"] == 10)
+    assert len(heard) == 1
+    talk.say(sound(6, epoch=7) + sound(6, epoch=7, first=10 * 320))
+    wait_for(lambda: len(heard) == 6)
+    assert (node.counts["jumps"], {m.epoch for m in heard[1:]}) == (1, {7})
+    assert positions(heard[1:]) == [0, 1, 2, 5, 6]
+
+
+def test_malformed_messages_are_counted_and_the_node_lives(graph):
+    node = TinyNode("features")
+    heard = graph.hear(msg.FeatureChunk, "features", qos.STREAM)
+    talk = Talk(graph, node)
+    good = convert.audio_to_msg(sound(1)[0])
+    absurd, nan, stereo, rate = (convert.audio_to_msg(sound(1)[0]) for _ in range(4))
+    absurd.samples.shape = [4_000_000_000]
+    nan.samples = convert.tensor_to_msg(np.full(320, np.nan, np.float32))
+    stereo.samples = convert.tensor_to_msg(np.zeros((160, 2), np.float32))
+    rate.sample_rate_hz = 44100
+    for bad in (absurd, nan, stereo, rate):
+        talk.audio.publish(bad)
+    wait_for(lambda: node.counts["refused"] == 4)
+    talk.audio.publish(good)
+    talk.say(ended(sound(9, first=320)))
+    wait_for(lambda: heard and heard[-1].end_of_stream)
+    assert positions(heard) == [0, 1, 2, 3, 4]
+    assert node.counts["jumps"] == 0
+
+
+def test_portrait_without_a_face_leaves_the_one_before(graph):
+    node = TinyNode("frames")
+    graph.add(node)
+    references = graph.speak(msg.References, "references", qos.LATCHED)
+    references.publish(portrait())
+    wait_for(has_portrait(node))
+    references.publish(portrait(name="faceless"))
+    wait_for(lambda: node.counts["refused"] == 1)
+    assert node._chain.sessions[0]._references.first.name == "grey"
+    assert node.working
+
+
+def test_lifecycle_goes_round_by_services_and_frees_the_stage(graph):
+    node = graph.add(TinyNode("features"), start=False)
+
+    def change(name):
+        request = ChangeState.Request()
+        request.transition.id = TRANSITIONS[name]
+        return graph.call(ChangeState, "/tiny_features/change_state", request).success
+
+    def label():
+        found = graph.call(GetState, "/tiny_features/get_state", GetState.Request())
+        return found.current_state.label
+
+    assert label() == "unconfigured"
+    for _ in range(2):
+        assert [change("configure"), change("activate"), label()] == [True, True, "active"]
+        assert [change("deactivate"), label()] == [True, "inactive"]
+        stage = weakref.ref(node._chain.sessions[0].stage)
+        assert [change("cleanup"), label()] == [True, "unconfigured"]
+        gc.collect()
+        assert stage() is None
+
+
+def test_transition_that_fails_leaves_a_node_that_can_try_again(graph):
+    node = TinyNode("features")
+    build, node.build_stages = node.build_stages, lambda: (_ for _ in ()).throw(ValueError("no"))
+    graph.add(node)
+    assert node._lifecycle_label == "unconfigured"
+    node.build_stages = build
+    node.autostart()
+    assert node.working
+
+
+def test_overflow_is_counted_and_gives_up_the_queue(graph):
+    node = TinyNode("features")
+    graph.add(node)
+    node._mailbox._capacity = 3
+    node._worker.stop()
+    node._mailbox._closed = False
+    for chunk in sound(5):
+        node._hear(convert.audio_to_msg(chunk))
+    assert node.counts["dropped"] == 3
+    assert len(node._mailbox) == 2
+
+
+def test_jpeg_is_sent_while_somebody_wants_it(graph):
+    node = TinyNode(*ALL)
+    jpegs = graph.hear(CompressedImage, "frames/compressed", qos.FRAMES)
+    talk = Talk(graph, node)
+    wait_for(lambda: node._outlets["frames"]._jpegs.get_subscription_count())
+    talk.say(ended(sound(6)))
+    wait_for(lambda: jpegs)
+    assert jpegs[0].format == "jpeg"
+    assert bytes(jpegs[0].data[:2]) == b"\xff\xd8"
+
+
+def test_partner_with_another_quality_of_service_is_counted(graph):
+    from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+    node = graph.add(TinyNode("features"))
+    weak = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    graph.probe.create_publisher(msg.AudioChunk, "audio", weak)
+    graph.spin()
+    wait_for(lambda: node.counts["incompatible_qos"] >= 1)
+
+
+def test_diagnostics_tell_rate_queue_and_step_times(graph):
+    from diagnostic_msgs.msg import DiagnosticArray
+
+    reports = graph.hear(DiagnosticArray, "/diagnostics", qos.EVENTS)
+    talk = Talk(graph, TinyNode("features"))
+    talk.say(sound(20))
+    wait_for(lambda: reports)
+    status = reports[-1].status[0]
+    keys = {pair.key for pair in status.values}
+    assert status.name == "/tiny_features"
+    assert {"state", "epoch", "rate_hz", "queue", "device", "features.step_p95_ms"} <= keys
