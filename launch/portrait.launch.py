@@ -85,7 +85,12 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             namespace=given["namespace"],
             parameters=[given["config"], values],
             output="screen",
-            on_exit=Shutdown() if name == "screen" else None,
+            on_exit=OpaqueFunction(function=end) if name == "screen" else None,
         )
         for name, values in parameters.items()
     ]
+
+
+def end(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """The screen has ended: so does the rest, unless it does so already."""
+    return [] if context.is_shutdown else [Shutdown(reason="the screen has ended")]
