@@ -141,6 +141,7 @@ def _upper_face(site: Site, add: Add) -> None:
         add(_sided("browDown", side), x=-side * 0.03 * site.blob(in_x, in_y, 0.13, 0.12))
         add("browInnerUp", y=-0.09 * site.blob(in_x, in_y, 0.16, 0.13))
         arch = site.blob(out_x, out_y, 0.16, 0.12) + site.blob(mid_x, mid_y, 0.15, 0.12)
+        arch += 0.5 * site.blob(in_x, in_y, 0.15, 0.12)
         add(_sided("browOuterUp", side), y=-0.05 * arch)
         add("cheekPuff", x=side * 0.05 * site.blob(side * 0.5, 0.0, 0.17, 0.2))
         cheek = site.blob(side * 0.45, -0.48, 0.2, 0.13)

@@ -94,10 +94,13 @@ def _interior(rig: Rig, view: MouthView, sampling: Sampling) -> tuple[Tensor, Te
         view.controls[:, CONTROL_INDEX["pucker"]] + 0.6 * view.controls[:, CONTROL_INDEX["funnel"]]
     )
     light = (1 - 0.7 * rounded).clamp(0.25, 1)[:, None, None, None]
+    corners = (1.1 - 0.6 * (view.place[..., :1] / rig.face[6]).abs() ** 3).clamp(0.45, 1)
     colour = rig.tissue[0] * (0.55 + 0.45 * rim)
     colour = _over(colour, tongue, (0.3 + 0.4 * shadow) * (0.5 + 0.5 * rim), light)
     colour = _over(colour, lower_teeth, (0.35 + 0.5 * shadow) * (0.7 + 0.3 * rim), light)
-    colour = _over(colour, upper_teeth, (0.8 + 0.2 * shadow) * (0.86 + 0.14 * rim), light)
+    colour = _over(
+        colour, upper_teeth, corners * (0.8 + 0.2 * shadow) * (0.86 + 0.14 * rim), light
+    )
     return colour, upper_teeth[..., 3:]
 
 

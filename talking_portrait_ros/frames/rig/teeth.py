@@ -109,10 +109,10 @@ def _painted_row(tint: F64, edge: float, widths: tuple[float, ...], sign: int) -
     depth = sign * (y - (edge + bow + rounded))
     alpha = smoothstep(depth / 0.010 + 0.5) * (1 - smoothstep((depth - 0.13) / 0.02))
     alpha *= 1 - smoothstep((np.abs(x) - rims[-1] + 0.02) / 0.03)
-    gaps = 1 - 0.16 * np.exp(
+    gaps = 1 - 0.13 * np.exp(
         -((((0.5 - np.abs(across - 0.5)) * np.array(widths)[index]) / 0.005) ** 2)
     )
-    shade = gaps * (1 - 0.06 * (2 * across - 1) ** 2) * (1 - 0.55 * (np.abs(x) / rims[-1]) ** 2)
+    shade = gaps * (1 - 0.06 * (2 * across - 1) ** 2) * (1 - 0.35 * (np.abs(x) / rims[-1]) ** 2)
     shade *= 0.88 + 0.12 * smoothstep(depth / 0.05)
     colour = np.clip(tint * shade[..., None], 0, 255)
     return np.concatenate([colour, alpha[..., None]], axis=-1)
