@@ -23,7 +23,7 @@ _UPPER_WIDTHS = (0.088, 0.068, 0.072, 0.062, 0.056)
 _LOWER_WIDTHS = (0.055, 0.058, 0.066, 0.062, 0.056)
 _TEETH_LEVEL = 0.65
 _COLOURFUL = 16
-_LONGEST = 0.13
+_LONGEST, _SOFT = 0.13, 0.009
 _EYES = ((33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380))
 _LIP_SKIN = (37, 267, 84, 314, 17, 0)
 
@@ -124,8 +124,7 @@ def _own_teeth(image: U8, frame: FaceFrame, lips: LipCurves) -> F64 | None:
     where = frame.origin + frame.vectors_to_pixels(np.stack([x, y], axis=-1))
     photo = look_up(image, where).astype(np.float64)
     top, bottom = lips.at(lips.inner_upper, x), lips.at(lips.inner_lower, x)
-    edge = 1.5 / frame.unit_px
-    inside = (y > top + edge) & (y < bottom - edge)
+    inside = (y > top + _SOFT) & (y < bottom - _SOFT)
     if inside.sum() < 200:
         return None
     luma = photo.mean(-1)
@@ -138,7 +137,7 @@ def _own_teeth(image: U8, frame: FaceFrame, lips: LipCurves) -> F64 | None:
     tooth[y < top + 0.42 * (bottom - top)] = 1.0
     row = np.minimum.accumulate(cv2.GaussianBlur(tooth, (0, 0), 3.0, sigmaY=1.0), axis=0)
     row = smoothstep((row - 0.25) / 0.5)
-    row *= smoothstep((bottom - edge - y) * frame.unit_px / 1.5) * (y > top - 0.09)
+    row *= smoothstep((bottom - _SOFT - y) / _SOFT) * (y > top - 0.09)
     row *= 1 - smoothstep((np.abs(lips.u(x)) - 0.96) / 0.06)
     alpha = cv2.GaussianBlur(row, (0, 0), 0.8)
     if int(np.count_nonzero(alpha > 0.9)) < 200:
