@@ -335,6 +335,20 @@ def test_a_chunk_of_many_frames_and_an_empty_last_chunk_end_the_stream():
     assert presenter.next_due_ns is None
 
 
+def test_frames_that_the_end_has_overtaken_begin_no_new_stream():
+    presenter = Presenter()
+    presenter.push_frames(FrameChunk(Header(START_NS), picture(0), 0), captured_ns(0))
+    presenter.tick(captured_ns(4))
+    empty = np.zeros((0, 4, 4, 3), np.uint8)
+    presenter.push_frames(FrameChunk(Header(captured_ns(1), end_of_stream=True), empty, 2),
+                          captured_ns(4))  # fmt: skip
+    late = Header(START_NS + presenter.config.timebase.frame_ns)
+    presenter.push_frames(FrameChunk(late, picture(1), 1), captured_ns(5))
+    assert presenter.finished
+    assert presenter.counts.late_dropped == 1
+    assert presenter.tick(captured_ns(9)) == []
+
+
 def test_sound_of_another_rate_is_refused():
     chunk = AudioChunk(Header(), np.zeros(10, np.float32), 44_100, 0)
     with pytest.raises(ValueError, match="sound at 44100 Hz, expected 16000"):

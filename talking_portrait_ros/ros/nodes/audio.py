@@ -127,15 +127,24 @@ class AudioNode(AvatarNode[AudioParameters]):
         return speech
 
     def _run(self, paced: PacedAudio) -> None:
-        """The clock's thread."""
+        """The clock's thread. It waits for the stages to be loaded before it starts the clock."""
+        while not (self._held.released or self._graph_is_there() or self._stop.wait(0.05)):
+            self._release_when_late()
         try:
             for chunk in paced.run(self._stop):
                 self._outlet.publish(chunk)
-                if not self._held.released and time.monotonic() > self._release_at_s:
-                    self.warn_once("no face came to the screen in time: speaking without one")
-                    self._held.release()
+                self._release_when_late()
         except ValueError as error:
             self.refuse(error)
+
+    def _graph_is_there(self) -> bool:
+        """True once somebody draws and somebody shows: models are loaded and warm by then."""
+        return bool(self.count_publishers("frames") and self.count_subscribers("frames"))
+
+    def _release_when_late(self) -> None:
+        if not self._held.released and time.monotonic() > self._release_at_s:
+            self.warn_once("no face came to the screen in time: speaking without one")
+            self._held.release()
 
     def _hear_status(self, status: msg.Status) -> None:
         if status.state in (msg.Status.IDLE, msg.Status.SPEAKING, msg.Status.DEGRADED):

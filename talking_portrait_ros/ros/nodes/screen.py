@@ -136,6 +136,8 @@ class ScreenNode(AvatarNode[ScreenParameters]):
             frame: FrameChunk | None = completed()
             if frame is not None and self._player is not None:
                 self._player.push_frames(frame)
+                if frame.header.end_of_stream:
+                    self._end_if_finished(frame.header.epoch)
         except ValueError as error:
             self.refuse(error)
 
@@ -162,8 +164,12 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         epoch, frame = period.header.epoch, period.frame
         speaking = frame is not None and self._utterances.show(epoch, frame)
         self._status.show(period, speaking, self._utterances.count)
+        self._end_if_finished(epoch)
+
+    def _end_if_finished(self, epoch: int) -> None:
+        """The last frame has been shown, or its period has passed before the end was known."""
         if self._presenter is not None and self._presenter.finished:
-            self._status.change(msg.Status.ENDED, "", epoch)
+            self._status.change(msg.Status.ENDED, "", epoch, self._utterances.count)
             if self.config.exit_at_end and self._player is not None:
                 self._player.stop()
 
