@@ -113,7 +113,7 @@ class Presenter:
             return
         if self.finished and len(chunk.frames):
             older = chunk.first_frame <= (self._last or 0)
-            if older and chunk.header.stamp_ns <= (self._newest_ns or 0):
+            if older and chunk.header.stamp_ns < (self._newest_ns or 0):
                 self.counts.late_dropped += len(chunk.frames)  # the end has overtaken them
                 return
             self._break()
