@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS
 
 PACKAGE = "talking_portrait_ros"
@@ -67,7 +67,7 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     stage = {"preset": given["preset"], "device": given["device"]}
     parameters = {
         "references": {"portraits": given["portrait"].split(",")},
-        **{name: stage for name in STAGES[given["layout"]]},
+        **dict.fromkeys(STAGES[given["layout"]], stage),
         "screen": {"output": given["screen"]},
         "audio": {
             "source": given["source"],

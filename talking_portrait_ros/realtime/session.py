@@ -224,7 +224,9 @@ class Chain:
 
 def _first(chunk: Chunk) -> int:
     """Position of a chunk in its stream: samples for sound, frames otherwise."""
-    return chunk.first_sample if isinstance(chunk, AudioChunk) else chunk.first_frame  # type: ignore[attr-defined,no-any-return]
+    if isinstance(chunk, AudioChunk):
+        return chunk.first_sample
+    return chunk.first_frame  # type: ignore[attr-defined,no-any-return]
 
 
 def _length(chunk: Chunk) -> int:
@@ -241,7 +243,8 @@ def _moved(chunk: Chunk, by: int) -> Chunk:
     if not by:
         return chunk
     field = "first_sample" if isinstance(chunk, AudioChunk) else "first_frame"
-    return replace(chunk, **{field: _first(chunk) + by})
+    changes: dict[str, Any] = {field: _first(chunk) + by}
+    return replace(chunk, **changes)
 
 
 def _on_whole_frames(chunk: Chunk, timebase: Timebase) -> Chunk | None:

@@ -55,7 +55,7 @@ class ParameterSet(Generic[C]):
         self._may_change_all = may_change_all
         self._on_change = on_change
         self._fields = {prefix + f.name: f for f in dataclasses.fields(default)}
-        values = {name: self._declared(name, field, default) for name, field in self._fields.items()}
+        values = {name: self._declared(name, default) for name in self._fields}
         self.config: C = self._replaced(default, values)
         node.add_on_set_parameters_callback(self._check)
         node.add_post_set_parameters_callback(self._apply)
@@ -67,7 +67,8 @@ class ParameterSet(Generic[C]):
         for name in self._fields:
             self._node.undeclare_parameter(name)
 
-    def _declared(self, name: str, field: dataclasses.Field[Any], default: C) -> Any:
+    def _declared(self, name: str, default: C) -> Any:
+        field = self._fields[name]
         value = getattr(default, field.name)
         value = list(value) if isinstance(value, tuple) else value
         return self._node.declare_parameter(name, value, descriptor(field, value)).value

@@ -14,8 +14,8 @@ from talking_portrait_ros.chunks import Chunk
 from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.pipeline import KINDS, build_stage
 from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS, StageSpec, preset
-from talking_portrait_ros.realtime.recent import RecentRate
 from talking_portrait_ros.realtime.mailbox import Mailbox
+from talking_portrait_ros.realtime.recent import RecentRate
 from talking_portrait_ros.realtime.session import Chain
 from talking_portrait_ros.realtime.warm_up import warm_up
 from talking_portrait_ros.realtime.worker import Worker

@@ -112,8 +112,9 @@ class Presenter:
             self.counts.void_dropped += len(chunk.frames)
             return
         if self.finished and len(chunk.frames):
-            older = chunk.first_frame <= (self._last or 0)
-            if older and chunk.header.stamp_ns < (self._newest_ns or 0):
+            captured_ns = chunk.header.stamp_ns + self._timebase.frame_ns
+            apart_ns = abs(self._buffer.capture_ns(chunk.first_frame) - captured_ns)
+            if chunk.first_frame <= (self._last or 0) and apart_ns <= JUMP_NS:
                 self.counts.late_dropped += len(chunk.frames)  # the end has overtaken them
                 return
             self._break()

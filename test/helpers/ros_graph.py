@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from threading import Thread
 
 import rclpy
+from rclpy.executors import ExternalShutdownException
 
 
 class Graph:
@@ -67,10 +69,8 @@ class Graph:
             self._thread.join(5)
 
     def _spin(self):
-        try:
+        with suppress(ExternalShutdownException):
             self._executor.spin()
-        except rclpy.executors.ExternalShutdownException:
-            pass
 
 
 def wait_for(condition, timeout_s=20.0):

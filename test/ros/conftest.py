@@ -9,7 +9,6 @@ import pytest
 
 try:
     import rclpy  # noqa: F401
-
     from talking_portrait_ros.msg import TensorData  # noqa: F401
 except ImportError as error:
     collect_ignore_glob = ["test_*.py"]

@@ -39,7 +39,8 @@ def start(domain):
 
 
 def loudness(chunks):
-    return max((np.abs(convert.audio_from_msg(c).samples).max(initial=0) for c in chunks), default=0)
+    peaks = (np.abs(convert.audio_from_msg(chunk).samples).max(initial=0) for chunk in chunks)
+    return max(peaks, default=0)
 
 
 def tone(n=3200):
@@ -71,7 +72,8 @@ def test_wrong_sound_is_refused_and_the_node_goes_on(start, graph):
 def test_two_namespaces_hear_nothing_of_each_other(start, graph):
     for namespace in ("/left", "/right"):
         start("audio", namespace=namespace)
-    left, right = (graph.hear(msg.AudioChunk, f"/{n}/audio", qos.STREAM) for n in ("left", "right"))
+    left = graph.hear(msg.AudioChunk, "/left/audio", qos.STREAM)
+    right = graph.hear(msg.AudioChunk, "/right/audio", qos.STREAM)
     graph.speak(msg.AudioChunk, "/left/audio_in", qos.PUSHED).publish(tone())
     wait_for(lambda: loudness(left) > 0.4 and len(right) > 20)
     assert loudness(right) == 0

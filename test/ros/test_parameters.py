@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-rclpy = pytest.importorskip("rclpy")
+pytest.importorskip("rclpy")
 
+import rclpy
 from rclpy.parameter import Parameter
 
 from talking_portrait_ros.config import Config, param
@@ -45,7 +46,8 @@ def test_parameters_are_described_with_unit_range_and_choices(node):
     declared(node)
     gain, colour = (node.describe_parameter(f"x.{name}") for name in ("gain", "colour"))
     assert gain.description == "how loud [x]"
-    assert (gain.floating_point_range[0].from_value, gain.floating_point_range[0].to_value) == (0, 2)
+    span = gain.floating_point_range[0]
+    assert (span.from_value, span.to_value) == (0, 2)
     assert colour.additional_constraints == "one of red, blue"
 
 
