@@ -67,6 +67,7 @@ def findings(preset_name: str) -> Iterator[Finding]:
         find_buffers,
         find_speech,
         find_inputs,
+        find_outputs,
         find_window,
         find_video,
         find_face_tracker,
@@ -181,6 +182,19 @@ def find_inputs() -> Finding:
             "microphone", "off", "PyAudio sees no input", "connect one; --topic, --audio"
         )
     return Finding("microphone", "ok", ", ".join(device.name for device in names))
+
+
+def find_outputs() -> Finding:
+    """Loudspeakers."""
+    from talking_portrait_ros.audio.port_audio import list_outputs
+
+    try:
+        names = list_outputs()
+    except RuntimeError:
+        names = []
+    if not names:
+        return Finding("loudspeaker", "off", "no sound output: a window is silent", "connect one")
+    return Finding("loudspeaker", "ok", ", ".join(device.name for device in names))
 
 
 def find_window() -> Finding:

@@ -108,11 +108,27 @@ def build_graph(
             "output": screen,
             "report": str(report),
             "algorithmic_ms": algorithmic_ms(preset_name),
+            "sound": can_be_heard(screen),
         },
     }
     for node in ("features", "latents", "frames", "fused"):
         parameters[node] = {"preset": preset_name, "device": device}
     return Graph(layout, namespace, parameters)
+
+
+def can_be_heard(screen: str) -> bool:
+    """Whether the sound can be played; says so where a window would be silent."""
+    from talking_portrait_ros.audio.port_audio import list_outputs
+
+    if parse_screen(screen).kind != "window":
+        return False
+    try:
+        found = bool(list_outputs())
+    except RuntimeError:
+        found = False
+    if not found:
+        click.echo("no sound output here: the face is shown without sound", err=True)
+    return found
 
 
 def algorithmic_ms(preset_name: str) -> float:

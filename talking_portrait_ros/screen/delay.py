@@ -1,7 +1,7 @@
 """How long a frame waits: a playout delay that follows what the arrivals need.
 
 The need of a frame is its arrival minus the capture of its last sample. The delay that is in
-force should cover the needs of the last ten seconds, but for two stray ones, with a margin. It
+force should cover the needs of the last six seconds, but for two stray ones, with a margin. It
 grows at once and shrinks slowly.
 """
 
@@ -12,11 +12,11 @@ from collections import deque
 
 from talking_portrait_ros.screen.config import ScreenConfig
 
-WINDOW_FRAMES = 250
+WINDOW_FRAMES = 150
 STRAY_FRAMES = 2
 SETTLED_FRAMES = 100
 SHRINK_STEP_NS = 10_000_000
-SHRINK_PAUSE_NS = 400_000_000
+SHRINK_PAUSE_NS = 200_000_000
 NS_PER_MS = 1_000_000
 
 
@@ -49,7 +49,7 @@ class PlayoutDelay:
 
     @property
     def target_ns(self) -> int:
-        """The delay that the arrivals of the last ten seconds ask for."""
+        """The delay that the arrivals of the last six seconds ask for."""
         largest = heapq.nlargest(STRAY_FRAMES + 1, self._needs)
         return self._bounded(largest[-1] if largest else 0)
 
@@ -64,7 +64,7 @@ class PlayoutDelay:
         return max(0, goal_ns - in_force_ns)
 
     def shrink_ns(self, in_force_ns: int, now_ns: int, quiet: bool) -> int:
-        """What to take away in this frame period: at most 10 ms, twice a second or in silence."""
+        """What to take away in this frame period: at most 10 ms, five times a second or in silence."""
         excess_ns = in_force_ns - self.target_ns
         rested = quiet or now_ns - self._shrunk_ns >= SHRINK_PAUSE_NS
         if len(self._needs) < SETTLED_FRAMES or excess_ns < self._margin_ns or not rested:
