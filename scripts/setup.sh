@@ -53,7 +53,7 @@ write_constraints() {
 
 pip_install() {
     .venv/bin/python -m pip install --disable-pip-version-check -c .venv/constraints.txt "$@" |
-        sed -u -n -E 's/^(Collecting|Building wheels|Installing|Successfully)/  \1/p'
+        sed -u -n -E -e 's/^Collecting ([^ <>=~!;[]+).*/  \1/p' -e 's/^(Installing|Building).*/  \1 .../p'
 }
 
 has_portaudio() { echo '#include <portaudio.h>' | g++ -E -x c++ - >/dev/null 2>&1; }
@@ -81,7 +81,8 @@ build_package() {
     fi
     env VIRTUAL_ENV="$ROOT/.venv" PATH="$ROOT/.venv/bin:$PATH" "${prefix[@]}" \
         "$colcon" --log-base build/log build --paths . --symlink-install \
-        --cmake-args -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF
+        --cmake-args -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF \
+        2> >(grep -v "doesn't contain any 'local_setup" >&2)
 }
 
 write_env() {

@@ -251,3 +251,19 @@ def test_diagnostics_tell_rate_queue_and_step_times(graph):
     keys = {pair.key for pair in status.values}
     assert status.name == "/tiny_features"
     assert {"state", "epoch", "rate_hz", "queue", "device", "features.step_p95_ms"} <= keys
+
+
+def test_settings_of_a_family_are_parameters_and_live_ones_reach_the_stage(graph):
+    from rclpy.parameter import Parameter
+
+    node = graph.add(StageNode("latents", ["latents"]))
+    assert node.describe_parameter("latents.blink").description
+    stage = node._chain.sessions[0].stage
+    live, fixed = node.set_parameters(
+        [Parameter("latents.blink", value=0.0), Parameter("latents.lookahead_ms", value=120)]
+    )
+    assert (live.successful, stage.config.blink) == (True, 0.0)
+    assert "cannot change while the node works" in fixed.reason
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    assert not node.has_parameter("latents.blink")
