@@ -23,8 +23,9 @@ from talking_portrait_ros.training.speech_corpus import Example, SpeechCorpusCon
 from talking_portrait_ros.weights import FOLDER
 
 SLOTS_PER_S = 1000 // SLOT_MS
-OUTPUT_LOSS = (1.0, 0.15, 0.1, 0.1, 0.1, 0.1)  # the opening is what people see first
+OUTPUT_LOSS = (1.0, 0.3, 0.3, 0.2, 0.2, 0.1)  # the opening is what people see first
 SPEAKING_BEFORE_S, SPEAKING_AFTER_S = 0.25, 0.1  # the mouth is awake around speech
+HALF_FRAME_S = 0.02
 VALIDATION_SHARE = 0.1
 
 
@@ -36,7 +37,7 @@ class AudioRegressionTraining(Config):
     cache: str = param("~/.cache/talking_portrait_ros/corpus", "folder for the synthesised corpus")
     corpus: SpeechCorpusConfig = param(SpeechCorpusConfig(), "the corpus")
     lookaheads_ms: tuple[int, ...] = param((0, 60, 120, 200), "one network for each", unit="ms")
-    steps: int = param(400, "optimiser steps", minimum=1)
+    steps: int = param(1000, "optimiser steps", minimum=1)
     batch: int = param(24, "stretches per step", minimum=1)
     stretch_s: float = param(4.0, "length of a stretch", minimum=0.5, unit="s")
     learning_rate: float = param(2e-3, "highest learning rate", minimum=0.0)
@@ -75,10 +76,11 @@ def _train_one(config: AudioRegressionTraining, examples: list[Example], lookahe
 def _aligned(example: Example, lookahead_ms: int) -> tuple[F32, F32]:
     """Slots [k, 80] and what the mouth does in the frame that each slot belongs to [k, 6].
 
-    A slot is heard `lookahead_ms` before its frame is drawn, and the lips lead by
-    `ANTICIPATION_S`.
+    A slot is heard `lookahead_ms` before its frame is drawn; the middle of a frame's two slots
+    lies half a frame after its stamp.
     """
-    delay = (lookahead_ms - round(ANTICIPATION_S * 1000)) // SLOT_MS
+    lead_ms = round(1000 * (ANTICIPATION_S - HALF_FRAME_S))
+    delay = (lookahead_ms - lead_ms) // SLOT_MS
     n_slots = len(example.slots) - abs(delay)
     heard, done = max(0, delay), max(0, -delay)
     wanted = np.column_stack([example.articulation, _speaking(example.speech)])  # [k, 6]

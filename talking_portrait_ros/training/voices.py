@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import wave
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,8 @@ VOICES: tuple[Voice, ...] = (
     Voice("festival", "kal_diphone"),
 )  # fmt: skip
 
+ESPEAK_LATE_S = 0.02  # measured: vowels against the loudness of the sound
+
 ARPABET: dict[str, str] = {
     "aa": "ɑ", "ae": "æ", "ah": "ʌ", "ao": "ɔ", "aw": "aʊ", "ax": "ə", "axr": "ɚ", "ay": "aɪ",
     "b": "b", "ch": "tʃ", "d": "d", "dh": "ð", "dx": "ɾ", "eh": "ɛ", "el": "əl", "em": "əm",
@@ -61,7 +63,9 @@ def speak(voice: Voice, n_utterances: int, seed: int) -> Iterator[Utterance]:
     generator = np.random.default_rng(seed)
     texts = [sentence(voice.language, generator) for _ in range(n_utterances)]
     if voice.engine == "espeak":
-        yield from synthesise_all([_request(voice, text, generator) for text in texts])
+        requests = [_request(voice, text, generator) for text in texts]
+        yield from (replace(said, phonemes=_on_time(said.phonemes))
+                    for said in synthesise_all(requests))  # fmt: skip
         return
     say = _flite if voice.engine == "flite" else _festival
     for text in texts:
@@ -73,6 +77,21 @@ def _request(voice: Voice, text: str, generator: np.random.Generator) -> SpeechR
         text, voice.name, speed_wpm=int(generator.integers(125, 215)),
         pitch=int(generator.integers(25, 75)), pitch_range=int(generator.integers(30, 80)),
     )  # fmt: skip
+
+
+def _on_time(phonemes: Sequence[Phoneme]) -> tuple[Phoneme, ...]:
+    """The phonemes of espeak-ng with the borders between two sounds where they are heard.
+
+    Borders with a pause are exact; the others are reported `ESPEAK_LATE_S` late.
+    """
+    phonemes = list(phonemes)
+    for index in range(1, len(phonemes)):
+        before, after = phonemes[index - 1 : index + 1]
+        if before.ipa and after.ipa:
+            border_s = max(after.start_s - ESPEAK_LATE_S, (before.start_s + before.end_s) / 2)
+            phonemes[index - 1] = replace(before, end_s=border_s)
+            phonemes[index] = replace(after, start_s=border_s)
+    return tuple(phonemes)
 
 
 def _flite(name: str, text: str, stretch: float) -> Utterance:

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from talking_portrait_ros import weights
+from talking_portrait_ros.audio.speech import SpeechRequest, synthesise_all
 from talking_portrait_ros.features.log_mel.speech_net import SHAPES, SpeechNet
 from talking_portrait_ros.latents.audio_regression.model import load_net
 from talking_portrait_ros.training import audio_regression, sounds, speech_activity
 from talking_portrait_ros.training.speech_corpus import SpeechCorpusConfig, build_corpus
+from talking_portrait_ros.training.voices import ESPEAK_LATE_S, _on_time
 
 CORPUS = SpeechCorpusConfig(utterances_per_voice=3, variants=1, voices=1, negatives=0.5, seed=5)
 
@@ -48,6 +50,17 @@ def test_labels_are_in_step_with_the_sound(cache):
                         for one in examples])  # fmt: skip
 
     assert abs(max(range(-20, 21, 2), key=agreement)) <= 4
+
+
+def test_borders_between_sounds_of_espeak_are_earlier_and_those_with_pauses_stay():
+    (plain,) = synthesise_all([SpeechRequest("Ada. Ida.")])
+    corrected = _on_time(plain.phonemes)
+    assert [p.ipa for p in corrected] == [p.ipa for p in plain.phonemes]
+    for index in range(1, len(corrected)):
+        moved_s = plain.phonemes[index].start_s - corrected[index].start_s
+        inner = corrected[index - 1].ipa and corrected[index].ipa
+        assert (0 < moved_s <= ESPEAK_LATE_S + 1e-9) if inner else moved_s == 0
+        assert corrected[index - 1].end_s == corrected[index].start_s < corrected[index].end_s
 
 
 @pytest.mark.parametrize("make", [sounds.noise, sounds.music])

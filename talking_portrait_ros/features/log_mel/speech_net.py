@@ -17,7 +17,7 @@ from talking_portrait_ros.features.log_mel.mel import SLOT_WIDTH
 from talking_portrait_ros.weights import load_weights
 
 NAME = "log_mel_speech"
-TRAIN = "talking-portrait train speech_activity"
+TRAIN = "talking-portrait train speech-activity"
 N_HIDDEN = 32
 N_DELAYS = MAX_LOOKAHEAD_MS // SLOT_MS + 1
 

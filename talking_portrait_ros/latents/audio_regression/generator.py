@@ -27,7 +27,7 @@ from talking_portrait_ros.timebase import Timebase
 
 SLOTS_PER_FRAME = 2
 FRAME_WIDTH = SLOTS_PER_FRAME * SLOT_WIDTH
-STRESS_RISE = 0.6  # rise of the loudness, in units of the features, that is stress 1
+STRESS_RISE = 1.4  # rise of the loudness, in units of the features, that is stress 1
 STRESS_FRAMES = 10.0  # frames over which the loudness is averaged for comparison
 
 

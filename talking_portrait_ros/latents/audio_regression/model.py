@@ -13,7 +13,7 @@ from torch.nn import functional
 from talking_portrait_ros.latents.audio_regression.visemes import N_ARTICULATORS
 from talking_portrait_ros.weights import load_weights
 
-TRAIN = "talking-portrait train audio_regression"
+TRAIN = "talking-portrait train audio-regression"
 SLOT_WIDTH = 80
 N_CHANNELS = 64
 N_OUTPUTS = N_ARTICULATORS + 1  # the last: is somebody speaking, or about to

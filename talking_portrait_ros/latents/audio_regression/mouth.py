@@ -9,8 +9,9 @@ import numpy as np
 from talking_portrait_ros.chunks import F32
 from talking_portrait_ros.spaces import INDEX, MOTION_WIDTH
 
-REST_OPENING = 0.06  # what the network calls closed is closed
-WIDEST_JAW = 0.55  # jawOpen of the widest speech; real speakers' lips part about as far
+REST_OPENING = 0.1  # what the network calls closed is closed; it rarely dares to say 0
+WIDEST_JAW = 0.7  # jawOpen of opening 1; loud vowels reach about two thirds of it
+CLOSED_BY_PRESS = (0.4, 0.8)  # press at which the lips begin to close and are all but closed
 RELEASE_FRAMES = 3
 HEARD = (0.3, 0.6)  # probability of speech at which the gate is shut and open
 EXPECTED = (0.7, 1.0)  # the same for the network's own expectation, which is less sure
@@ -42,8 +43,8 @@ class Gate:
 def mouth_motion(articulators: F32, gate: F32, amplitude: float) -> F32:
     """`motion/arkit-1` [T, 58] with mouth and jaw only.
 
-    The parting of the lips is linear in `opening`: jawOpen carries it alone, and the other
-    weights hardly part them.
+    The parting of the lips is linear in `opening`, but for p, b and m, which close them whatever
+    the jaw would do. jawOpen carries it alone, and the other weights hardly part them.
 
     Args:
         articulators: [T, 5], see `visemes`.
@@ -54,17 +55,18 @@ def mouth_motion(articulators: F32, gate: F32, amplitude: float) -> F32:
     opening, spread, press, tuck, funnel = (articulators.clip(-1.0, 1.0) * scale).T  # each [T]
     opening = np.maximum(0.0, opening - REST_OPENING * scale[:, 0]) / (1 - REST_OPENING)
     press, tuck, funnel = (np.maximum(0.0, part) for part in (press, tuck, funnel))
+    opening *= 1 - 0.9 * _ramp(articulators[:, 2], *CLOSED_BY_PRESS)
     wide, round_ = np.maximum(0.0, spread), np.maximum(0.0, -spread)
     teeth = wide * np.minimum(1.0, 3 * opening)
     motion = np.zeros((len(articulators), MOTION_WIDTH), np.float32)  # [T, 58]
-    _put(motion, jawOpen=WIDEST_JAW * opening, mouthClose=0.3 * press,
-         mouthPucker=0.6 * round_, mouthFunnel=0.4 * funnel,
-         mouthRollLower=0.55 * tuck + 0.15 * press, mouthRollUpper=0.15 * press)  # fmt: skip
+    _put(motion, jawOpen=WIDEST_JAW * opening, mouthClose=0.2 * press,
+         mouthPucker=0.9 * round_, mouthFunnel=0.8 * funnel,
+         mouthRollLower=0.8 * tuck + 0.15 * press, mouthRollUpper=0.15 * press)  # fmt: skip
     for side in _LEFT_RIGHT:
         _put(motion, **{
             f"mouthStretch{side}": 0.3 * wide, f"mouthSmile{side}": 0.1 * wide,
             f"mouthPress{side}": 0.3 * press, f"mouthLowerDown{side}": 0.1 * teeth,
-            f"mouthUpperUp{side}": 0.1 * teeth + 0.4 * tuck})  # fmt: skip
+            f"mouthUpperUp{side}": 0.1 * teeth + 0.6 * tuck})  # fmt: skip
     return motion.clip(0.0, 1.0)
 
 

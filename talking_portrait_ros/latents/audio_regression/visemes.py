@@ -6,8 +6,8 @@ blend (dominance, after Cohen and Massaro 1993):
     y(t) = sum_i a_i y_i k_i(t) / sum_i a_i k_i(t)
     k_i(t) = exp(-d_i(t) / (tau_i + h_i / 4)),   d_i(t) = max(0, |t - centre_i| - h_i / 2)
 
-h_i is half the length of phoneme i. Lips lead the sound, so labels are read `ANTICIPATION_S`
-ahead. Pauses: next to speech the lips rest half open, in the middle of a long pause they close.
+h_i is half the length of phoneme i. The label of a frame is read `ANTICIPATION_S` after its stamp.
+Pauses: next to speech the lips rest half open, in the middle of a long pause they close.
 
 Articulators, in the order of `ARTICULATORS`:
     opening  gap between the lips, 0 closed .. 1 wide ("a"); targets below 0 make labials close
@@ -29,7 +29,7 @@ from talking_portrait_ros.chunks import F32
 
 ARTICULATORS = ("opening", "spread", "press", "tuck", "funnel")
 N_ARTICULATORS = len(ARTICULATORS)
-ANTICIPATION_S = 0.02  # from the middle of the frame: 0.04 from its stamp
+ANTICIPATION_S = 0.02  # after the stamp of the frame, so in its middle
 TAU_S = 0.03
 QUICK_TAU_S = 0.022  # labials, s and t move faster
 SHORT_PAUSE_S = 0.06  # shorter ones are no pause but part of a plosive
