@@ -9,12 +9,12 @@ import numpy as np
 from talking_portrait_ros.chunks import F32
 from talking_portrait_ros.spaces import INDEX, MOTION_WIDTH
 
-REST_OPENING = 0.1  # what the network calls closed is closed; it rarely dares to say 0
+REST_OPENING = 0.05  # what the network calls closed is closed
 WIDEST_JAW = 0.7  # jawOpen of opening 1; loud vowels reach about two thirds of it
 CLOSED_BY_PRESS = (0.4, 0.8)  # press at which the lips begin to close and are all but closed
 RELEASE_FRAMES = 3
-HEARD = (0.3, 0.6)  # probability of speech at which the gate is shut and open
-EXPECTED = (0.7, 1.0)  # the same for the network's own expectation, which is less sure
+HEARD = (0.2, 0.5)  # probability of speech at which the gate is shut and open
+EXPECTED = (0.85, 1.1)  # the same for the network, which hears music as speech more easily
 
 _LEFT_RIGHT = ("Left", "Right")
 
