@@ -104,13 +104,10 @@ def find_ros() -> Finding:
 def find_middleware() -> Finding:
     """RMW implementation and discovery range."""
     chosen = os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp (default)")
-    reach = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET (ROS default)")
-    return Finding(
-        "middleware",
-        "ok",
-        f"{chosen}, discovery {reach}",
-        "ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET reaches other hosts" if reach == "LOCALHOST" else "",
-    )
+    reach = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    remedy = "for other hosts: export ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET"
+    detail = f"{chosen}, discovery {reach}"
+    return Finding("middleware", "ok", detail, remedy if reach == "LOCALHOST" else "")
 
 
 def find_messages() -> Finding:

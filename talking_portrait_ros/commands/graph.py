@@ -88,12 +88,7 @@ def run_graph(graph: Graph, output: TextIO | None = None) -> int:
     from honcho.manager import Manager
 
     require_ros()
-    environment = {
-        # No listener beyond this host unless the user asks for it.
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        **os.environ,
-        "PYTHONUNBUFFERED": "1",
-    }
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     manager = Manager(_node_printer(output or sys.stderr))
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:

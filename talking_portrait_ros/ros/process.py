@@ -15,7 +15,9 @@ from rclpy.signals import SignalHandlerOptions
 
 from talking_portrait_ros.ros.avatar_node import AvatarNode
 
-PROFILES = Path(__file__).with_name("fastdds.xml")
+# Fast DDS profiles: for this host alone, and for several hosts.
+LOCALHOST = Path(__file__).with_name("fastdds_localhost.xml")
+SUBNET = Path(__file__).with_name("fastdds.xml")
 WAKE_S = 0.1
 
 
@@ -23,7 +25,8 @@ def set_environment() -> None:
     """Settings that libraries read when they start; those that the user has made stay."""
     older = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
     profiles = "FASTRTPS_DEFAULT_PROFILES_FILE" if older else "FASTDDS_DEFAULT_PROFILES_FILE"
-    os.environ.setdefault(profiles, str(PROFILES))
+    reach = os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.setdefault(profiles, str(LOCALHOST if reach == "LOCALHOST" else SUBNET))
     # Idle threads of torch sleep: the nodes share few cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

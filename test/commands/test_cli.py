@@ -35,9 +35,18 @@ def invoke(*words):
         (["render", "--audio", "no.wav", "--output", "o.mp4"], ["no.wav"]),
         (["render", "--audio", "{sound}", "--output", "o.txt"], ["o.txt", ".mp4"]),
         (["render", "--audio", "{sound}", "--output", "/nowhere/o.mp4"], ["/nowhere"]),
-        (["render", "--audio", "{sound}", "--output", "o.mp4", "--preset", "x"], ["'x'", "rig_512"]),
-        (["render", "--audio", "{sound}", "--output", "o.mp4", "--portrait", "no.jpg"], ["no.jpg"]),
-        (["render", "--audio", "{sound}", "--output", "o.mp4", "--device", "cuda:77"], ["cuda:77"]),
+        (
+            ["render", "--audio", "{sound}", "--output", "o.mp4", "--preset", "x"],
+            ["'x'", "rig_512"],
+        ),
+        (
+            ["render", "--audio", "{sound}", "--output", "o.mp4", "--portrait", "no.jpg"],
+            ["no.jpg"],
+        ),
+        (
+            ["render", "--audio", "{sound}", "--output", "o.mp4", "--device", "cuda:77"],
+            ["cuda:77"],
+        ),
         (["render", "--audio", "{empty}", "--output", "o.mp4"], ["empty.wav"]),
         (["run", "--screen", "none"], ["--audio", "--mic", "--say", "--topic"]),
         (["run", "--topic", "--say", "hi", "--screen", "none"], ["--say and --topic"]),

@@ -19,13 +19,16 @@ pytest.importorskip("talking_portrait_ros.msg")
 pytestmark = pytest.mark.ros
 
 RATE_HZ = 16_000
+DOMAIN = 10 + os.getpid() % 80
 
 
 @pytest.fixture
 def environment(tmp_path):
     """A ROS domain of its own, so that tests on one machine do not hear each other."""
-    domain = 100 + os.getpid() % 100
-    return {**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_LOG_DIR": str(tmp_path)}
+    values = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN), "ROS_LOG_DIR": str(tmp_path)}
+    for name in ("ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+        values.pop(name, None)
+    return values
 
 
 @pytest.fixture
@@ -85,7 +88,14 @@ def test_run_records_the_whole_sound_and_ends_by_itself(start, tmp_path, layout)
     assert (heard[-1] - heard[0]) / RATE_HZ == pytest.approx(1.83, abs=0.1)
 
 
-def test_ctrl_c_ends_every_process_with_code_0(start):
+def listening_addresses(nodes):
+    """Addresses of the sockets on DDS's well-known ports of the domain."""
+    ports = range(7400 + 250 * DOMAIN, 7400 + 250 * (DOMAIN + 1))
+    sockets = [socket for node in nodes for socket in node.net_connections("udp")]
+    return {socket.laddr.ip for socket in sockets if socket.laddr.port in ports}
+
+
+def test_the_graph_listens_on_this_host_only_and_ctrl_c_ends_it_with_code_0(start):
     process = start("run", "--topic", "--screen", "none", "--preset", "rig_256")
     deadline = time.monotonic() + 60
     nodes = []
@@ -94,6 +104,7 @@ def test_ctrl_c_ends_every_process_with_code_0(start):
         time.sleep(0.2)
     assert len(nodes) == 6
     time.sleep(3)
+    assert listening_addresses(nodes) == {"127.0.0.1"}
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
