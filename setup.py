@@ -15,7 +15,9 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["**/*.safetensors", "**/*.json", "**/*.md", "**/*.npz"]},
+    package_data={
+        NAME: [f"**/*.{kind}" for kind in ("json", "md", "npz", "png", "safetensors", "xml")]
+    },
     data_files=[
         (f"share/{NAME}/launch", [str(path) for path in Path("launch").glob("*.launch.py")]),
         (f"share/{NAME}/config", [str(path) for path in Path("config").glob("*.yaml")]),
@@ -33,7 +35,7 @@ setup(
         "torch>=2.4",
     ],
     extras_require={
-        "live": ["honcho>=1.1", "pygame-ce>=2.4", "PyAudio>=0.2.14"],
+        "live": ["honcho>=1.1", "pygame-ce>=2.4", "PyAudio>=0.2.14", "PyYAML>=6"],
         "faces": ["mediapipe>=0.10.14,<0.10.15"],
         "speech": ["espeakng-loader>=0.2"],
     },
