@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from talking_portrait_ros import features, frames, latents
 from talking_portrait_ros.chunks import AudioChunk, Chunk, FrameChunk, Header, References
+from talking_portrait_ros.device import require_device
 from talking_portrait_ros.presets import Preset, StageSpec, preset
 from talking_portrait_ros.stage import Stage
 from talking_portrait_ros.timebase import Timebase
@@ -33,8 +34,9 @@ def build_stage(kind: str, spec: StageSpec, device: str = "cpu") -> AnyStage:
         device: torch device.
 
     Raises:
-        ValueError: unknown family, bad option, missing or unfit weights.
+        ValueError: unknown family, bad option, no such device, missing or unfit weights.
     """
+    require_device(device)
     family = KINDS[kind].family(spec.family)
     stage: AnyStage = family.build(family.config.from_dict(spec.options), device)
     return stage

@@ -17,7 +17,6 @@ from talking_portrait_ros.audio.files import read_sound
 from talking_portrait_ros.commands.graph import Graph, Layout, run_graph
 from talking_portrait_ros.commands.load import LoadSampler, machine_name, remap_ms
 from talking_portrait_ros.commands.options import (
-    check_device,
     device_option,
     layout_option,
     portrait_option,
@@ -25,6 +24,7 @@ from talking_portrait_ros.commands.options import (
 )
 from talking_portrait_ros.commands.run import Sound, build_graph, check_portraits
 from talking_portrait_ros.commands.tables import latency_table, load_table
+from talking_portrait_ros.device import require_device
 from talking_portrait_ros.presets import preset
 
 RATE_HZ = 16_000
@@ -62,7 +62,7 @@ def bench(
         raise ValueError(f"json={json_path!r}: the folder does not exist; create it")
     resolution = preset(preset_name).resolution
     paths = check_portraits(portraits)
-    check_device(device)
+    require_device(device)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
         sound = Path(folder) / "speech.wav"
@@ -122,10 +122,14 @@ def measure(graph: Graph, report: Path) -> dict[str, Any]:
 def write_speech(path: Path, seconds: int, audio: str | None) -> None:
     """A sound file of `seconds`: speech with pauses, repeated as often as needed."""
     samples = speech() if audio is None else read_sound(audio, RATE_HZ)
-    whole = np.resize(samples, seconds * RATE_HZ)
+    once = (np.clip(samples, -1, 1) * 32767).astype("<i2")
+    missing = seconds * RATE_HZ
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
-        file.writeframes((np.clip(whole, -1, 1) * 32767).astype("<i2").tobytes())
+        while missing:
+            part = once[:missing]
+            file.writeframes(part.tobytes())
+            missing -= len(part)
 
 
 def speech() -> NDArray[np.float32]:

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from talking_portrait_ros.commands.options import check_device, device_option
+from talking_portrait_ros.commands.options import device_option
+from talking_portrait_ros.device import require_device
 from talking_portrait_ros.frames.references import AVATAR, load_references
 from talking_portrait_ros.presets import DEFAULT_PRESET, preset
 
@@ -56,6 +57,7 @@ def evaluate_clips(settings: Settings) -> dict[str, Any]:
 
 def evaluate_pauses(settings: Settings) -> dict[str, Any]:
     """Closed lips in pauses, and none that chatter to noise or music."""
+    from talking_portrait_ros.evaluation import report as reports
     from talking_portrait_ros.evaluation.clips import data_folder
     from talking_portrait_ros.evaluation.runner import Runner
     from talking_portrait_ros.evaluation.silence import SOUND_SUFFIXES, evaluate_silence
@@ -66,27 +68,29 @@ def evaluate_pauses(settings: Settings) -> dict[str, Any]:
     reference = load_references([face]).first
     runner = Runner(DEFAULT_PRESET, settings.resolution, settings.device)
     found = evaluate_silence(runner, recordings, reference, watch=_watch)
-    return _listed("Lips in pauses, noise and music", found)
+    return _reported(reports.silence_table(found), found)
 
 
 def evaluate_commands(settings: Settings) -> dict[str, Any]:
     """Ten people: measured lips, lids and head against commanded ones."""
+    from talking_portrait_ros.evaluation import report as reports
     from talking_portrait_ros.evaluation.clips import data_folder
     from talking_portrait_ros.evaluation.rig import evaluate_rig, every_nth
 
     people = every_nth(data_folder("portraits") / "val", 6, 10)
     found = evaluate_rig(_frames_stage(settings), people, _watch)
-    return _listed("Commanded and measured motion", found)
+    return _reported(reports.rig_table(found), found)
 
 
 def evaluate_pictures(settings: Settings) -> dict[str, Any]:
     """Any picture: drawn or refused; contact sheets to look at."""
+    from talking_portrait_ros.evaluation import report as reports
     from talking_portrait_ros.evaluation.clips import data_folder
     from talking_portrait_ros.evaluation.faces import evaluate_faces
 
     pictures = sorted(p for p in data_folder("faces").iterdir() if p.suffix != ".npz")
     found = evaluate_faces(_frames_stage(settings), pictures, settings.output / "faces", _watch)
-    return _listed("Any picture?", found)
+    return _reported(reports.faces_table(found), found)
 
 
 PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
@@ -157,10 +161,12 @@ def evaluate(
         preset(name)
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    settings = Settings(clips, presets, portrait, resolution, check_device(device), folder)
-    figures = {part: PARTS[part](settings) for part in dict.fromkeys(parts)}
-    path = json_path or folder / "evaluate.json"
-    save_json(figures, path)
+    settings = Settings(clips, presets, portrait, resolution, require_device(device), folder)
+    path = Path(json_path) if json_path else folder / "evaluate.json"
+    figures: dict[str, Any] = {}
+    for part in dict.fromkeys(parts):
+        figures[part] = PARTS[part](settings)
+        save_json(figures, path)  # now: a later part may be refused after minutes of work
     console.print(f"every figure is in {path}")
 
 
@@ -172,22 +178,12 @@ def _frames_stage(settings: Settings) -> Any:
     return build_stage("frames", chosen.frames, settings.device)
 
 
-def _listed(title: str, rows: Sequence[Any]) -> dict[str, Any]:
-    """A table of dataclasses on the terminal; the same as plain values, by name."""
-    names = [field.name for field in dataclasses.fields(rows[0])]
-    table = Table(*names, title=title)
-    for row in rows:
-        table.add_row(*(_short(getattr(row, name)) for name in names))
+def _reported(table: Table, results: Sequence[Any]) -> dict[str, Any]:
+    """Prints `table`; the results as plain values, by name."""
+    from talking_portrait_ros.evaluation.report import plain
+
     console.print(table)
-    return {row.name: {name: _plain(getattr(row, name)) for name in names} for row in rows}
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
+    return {row["name"]: row for row in plain(results)}
 
 
 def _watch(items: Sequence[T], text: str) -> Iterable[T]:

@@ -63,11 +63,11 @@ def require_ros() -> None:
     """Refuse to go on without ROS.
 
     Raises:
-        ValueError: rclpy or the built messages are not there.
+        ValueError: rclpy, the built messages or the supervisor are not there.
     """
     from importlib.util import find_spec
 
-    for module in ("rclpy", "talking_portrait_ros.msg"):
+    for module in ("rclpy", "talking_portrait_ros.msg", "honcho", "yaml"):
         if find_spec(module) is None:
             raise ValueError(
                 f"{module} cannot be imported; run `make setup`, then `source env.sh` "

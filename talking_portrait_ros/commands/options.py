@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -59,18 +60,11 @@ def layout_option() -> Decorator:
     )
 
 
-def check_device(device: str) -> str:
-    """`device`, if it is there.
+def require_other_file(output: Path | None, audio: str) -> None:
+    """Refuse to write a video over the sound that it is made from.
 
     Raises:
-        ValueError: torch does not know it or cannot see it; never falls back silently.
+        ValueError: both are one file.
     """
-    import torch
-
-    try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
-        raise ValueError(f"device={device!r}: {str(error).splitlines()[0]}") from error
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device={device!r}: torch sees no CUDA device here; use device=cpu")
-    return device
+    if output is not None and output.resolve() == Path(audio).resolve():
+        raise ValueError(f"output {str(output)!r} is the sound file; choose another name")

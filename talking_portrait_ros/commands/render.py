@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import numpy as np
@@ -19,15 +18,16 @@ from rich.progress import (
 
 from talking_portrait_ros.audio.files import read_sound
 from talking_portrait_ros.commands.options import (
-    check_device,
     device_option,
     portrait_option,
     preset_option,
+    require_other_file,
 )
+from talking_portrait_ros.device import require_device
 from talking_portrait_ros.frames.references import load_references
 from talking_portrait_ros.pipeline import build_pipeline
 from talking_portrait_ros.presets import preset
-from talking_portrait_ros.screen.video import write_video
+from talking_portrait_ros.screen.video import check_video_path, write_video
 
 
 @click.command()
@@ -41,7 +41,9 @@ def render(
 ) -> None:
     """Make a video of the portrait speaking a sound file."""
     chosen = preset(preset_name)
-    pipeline = build_pipeline(chosen, check_device(device))
+    path = check_video_path(output)
+    require_other_file(path, audio)
+    pipeline = build_pipeline(chosen, require_device(device))
     timebase = pipeline.timebase
     samples = read_sound(audio, timebase.sample_rate_hz)
     references = load_references(portraits)
@@ -50,7 +52,7 @@ def render(
     with Progress(*columns) as progress:
         task = progress.add_task("rendering", total=total)
         pictures = _counted(pipeline.render(samples, references), progress, task)
-        write_video(Path(output), pictures, samples, timebase.sample_rate_hz, timebase.fps)
+        write_video(path, pictures, samples, timebase.sample_rate_hz, timebase.fps)
     click.echo(f"{output}: {total} frames, {chosen.resolution}x{chosen.resolution}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from rich.console import Console
 
 from talking_portrait_ros.commands.graph import Graph, Layout, run_graph
 from talking_portrait_ros.commands.options import (
-    check_device,
     device_option,
     layout_option,
     portrait_option,
     preset_option,
+    require_other_file,
 )
 from talking_portrait_ros.commands.tables import latency_table
+from talking_portrait_ros.device import require_device
 from talking_portrait_ros.frames.references import AVATAR, load_references
 from talking_portrait_ros.presets import preset
 from talking_portrait_ros.screen.sinks import parse_screen
@@ -78,9 +80,12 @@ def run(
     """Run the live graph: one process per stage, real topics."""
     sound = choose_sound(audio, mic, say, topic)
     check_screen(screen)
+    if audio is not None:
+        require_other_file(parse_screen(screen).path, audio)
+    check_namespace(namespace)
     paths = check_portraits(portraits)
     preset(preset_name)
-    check_device(device)
+    require_device(device)
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
         report = Path(folder) / "report.json"
         graph = build_graph(layout, paths, sound, screen, preset_name, device, report, namespace)
@@ -195,6 +200,19 @@ def check_portraits(portraits: tuple[str, ...]) -> list[str]:
     """
     load_references(portraits)
     return [name if name == AVATAR else str(Path(name).resolve()) for name in portraits]
+
+
+def check_namespace(namespace: str) -> None:
+    """Refuse what is no ROS namespace.
+
+    Raises:
+        ValueError: names the value and what a namespace may look like.
+    """
+    word = "[A-Za-z_][A-Za-z0-9_]*"
+    if namespace and not re.fullmatch(f"/?{word}(/{word})*/?", namespace):
+        raise ValueError(
+            f"namespace={namespace!r}: use letters, digits and _, no digit first, e.g. robot1/face"
+        )
 
 
 def check_screen(screen: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import wave
 
 import av
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -47,7 +48,12 @@ def invoke(*words):
             ["render", "--audio", "{sound}", "--output", "o.mp4", "--device", "cuda:77"],
             ["cuda:77"],
         ),
+        (
+            ["render", "--audio", "{sound}", "--output", "o.mp4", "--device", "meta"],
+            ["'meta'", "cpu"],
+        ),
         (["render", "--audio", "{empty}", "--output", "o.mp4"], ["empty.wav"]),
+        (["render", "--audio", "same.mp4", "--output", "same.mp4"], ["same.mp4", "another name"]),
         (["run", "--screen", "none"], ["--audio", "--mic", "--say", "--topic"]),
         (["run", "--topic", "--say", "hi", "--screen", "none"], ["--say and --topic"]),
         (["run", "--say", " ", "--screen", "none"], ["nothing to say"]),
@@ -55,6 +61,7 @@ def invoke(*words):
         (["run", "--audio", "no.wav", "--screen", "none"], ["no.wav"]),
         (["run", "--topic", "--screen", "none", "--portrait", "no.jpg"], ["no.jpg"]),
         (["run", "--topic", "--screen", "none", "--preset", "x"], ["'x'", "rig_512"]),
+        (["run", "--topic", "--screen", "none", "--namespace", "a b"], ["'a b'", "letters"]),
         (["bench", "--json", "/nowhere/b.json"], ["/nowhere/b.json"]),
         (["evaluate", "--clips", "/nowhere"], ["/nowhere"]),
         (["train", "audio-regression", "--steps", "0"], ["steps", "0"]),
@@ -92,3 +99,38 @@ def test_help_names_every_preset():
 
     text = invoke("render", "--help").output
     assert all(name in text for name in PRESETS)
+
+
+def test_a_demo_that_cannot_be_written_leaves_the_files_that_are_there(tmp_path):
+    kept = tmp_path / "me.png"
+    kept.write_bytes(b"a picture")
+    wrong_ending = invoke("demo", "--output", kept)
+    over_the_portrait = invoke("demo", "--portrait", kept, "--output", tmp_path / "me.mp4")
+    assert (wrong_ending.exit_code, over_the_portrait.exit_code) == (2, 2)
+    assert "unknown ending" in wrong_ending.output
+    assert "is the portrait" in over_the_portrait.output
+    assert kept.read_bytes() == b"a picture"
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_the_contact_sheet_of_a_short_video_shows_each_frame_once(tmp_path, ending):
+    from talking_portrait_ros.commands.demo import write_sheet
+    from talking_portrait_ros.screen.video import write_video
+
+    levels = [30, 90, 150, 210]
+    frames = [np.full((64, 64, 3), level, np.uint8) for level in levels]
+    write_video(tmp_path / f"x.{ending}", frames, np.zeros(4 * 640, np.float32))
+    write_sheet(tmp_path / f"x.{ending}", tmp_path / "x.png")
+    sheet = cv2.imread(str(tmp_path / "x.png"))
+    middles = sheet[sheet.shape[0] // 2, 120::240, 0]
+    assert middles.tolist() == pytest.approx(levels, abs=4)
+
+
+def test_speech_for_a_measurement_is_repeated_to_the_very_sample(sound, tmp_path):
+    from talking_portrait_ros.commands.bench import write_speech
+
+    write_speech(tmp_path / "long.wav", 3, sound)
+    with wave.open(str(tmp_path / "long.wav"), "rb") as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    assert len(samples) == 3 * RATE_HZ
+    np.testing.assert_array_equal(samples[: RATE_HZ // 2], samples[RATE_HZ // 2 : RATE_HZ])
