@@ -115,7 +115,7 @@ def _views(image: U8) -> Iterator[tuple[int, int, int, int]]:
         pad_x, pad_y = round(margin * width), round(margin * height)
         yield -pad_x, -pad_y, width + 2 * pad_x, height + 2 * pad_y
     for part in (0.6, 0.35):
-        side = round(part * min(height, width)) if height != width else round(part * width)
+        side = max(1, round(part * min(height, width)))
         for top in np.linspace(0, height - side, 3).astype(int):
             for left in np.linspace(0, width - side, 3).astype(int):
                 yield int(left), int(top), side, side

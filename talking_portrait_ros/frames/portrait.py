@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from talking_portrait_ros.frames.landmarks import (
 CROP_FACE_HEIGHTS = 2.1
 _FRAMED = (0.34, 0.80)
 _SHARP_UPSCALE = 2.0
+# What reading a file of landmarks may raise where it is missing, cut short or something else.
+_NOT_STORED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 _CENTRE = np.array([0.5, 0.5, 0])
 _log = logging.getLogger(__name__)
 
@@ -196,9 +199,10 @@ def _stored_landmarks(path: Path, key: str) -> F32 | None:
         try:
             with np.load(place, allow_pickle=False) as stored:
                 landmarks, owner = stored["landmarks"], str(stored["image_sha256"])
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        except _NOT_STORED:
             continue
-        usable = landmarks.shape == (N_LANDMARKS, 3) and np.isfinite(landmarks).all()
+        right_kind = landmarks.dtype.kind == "f" and landmarks.shape == (N_LANDMARKS, 3)
+        usable = right_kind and np.isfinite(landmarks).all()
         if owner == key and usable:
             return np.asarray(landmarks, np.float32)
     return None

@@ -60,6 +60,18 @@ def test_changed_picture_is_not_given_old_landmarks(
         load_reference(path)
 
 
+@pytest.mark.parametrize("rest", [0, 100, 4000])
+def test_a_damaged_file_of_landmarks_is_replaced(
+    tmp_path: Path, found: Reference, rest: int
+) -> None:
+    path = _write(tmp_path / "me.png", found.image)
+    portrait.save_landmarks(path, found.landmarks)
+    whole = sidecar_path(path).read_bytes()
+    sidecar_path(path).write_bytes(whole[:rest] + bytes(len(whole) - rest if rest else 0))
+    np.testing.assert_allclose(load_reference(path).landmarks, found.landmarks, atol=1e-3)
+    assert sidecar_path(path).read_bytes() == whole
+
+
 def test_landmarks_go_to_the_cache_where_the_folder_is_closed(
     tmp_path: Path, found: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +114,11 @@ def test_pictures_without_or_with_two_faces_are_refused(astronaut: U8) -> None:
         find_landmarks(np.full((200, 200, 3), 128, np.uint8))
     with pytest.raises(ValueError, match="2 faces found; crop"):
         find_landmarks(np.hstack([astronaut, astronaut]))
+
+
+def test_a_picture_of_one_pixel_is_refused() -> None:
+    with pytest.raises(ValueError, match="no face found"):
+        find_landmarks(np.zeros((1, 1, 3), np.uint8))
 
 
 def test_small_turned_and_tilted_faces_are_refused(found: Reference) -> None:
