@@ -64,7 +64,7 @@ class PlayoutDelay:
         return max(0, goal_ns - in_force_ns)
 
     def shrink_ns(self, in_force_ns: int, now_ns: int, quiet: bool) -> int:
-        """What to take away in this frame period: at most 10 ms, five times a second or in silence."""
+        """What to take away in this frame period: at most 10 ms, every 0.2 s or in silence."""
         excess_ns = in_force_ns - self.target_ns
         rested = quiet or now_ns - self._shrunk_ns >= SHRINK_PAUSE_NS
         if len(self._needs) < SETTLED_FRAMES or excess_ns < self._margin_ns or not rested:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from talking_portrait_ros.chunks import U8, Header
 from talking_portrait_ros.timebase import NS_PER_S, Timebase
 
-MAX_FRAMES = 64
+LEAST_CAPACITY = 64
+SPARE_MS = 1000
 JUMP_NS = NS_PER_S // 2
 
 
@@ -21,11 +22,16 @@ class Waiting:
 
 
 class JitterBuffer:
-    """Frames of one stream by index. Bounded: beyond 64 frames the oldest is dropped."""
+    """Frames of one stream by index. Bounded: beyond its capacity the oldest is dropped.
 
-    def __init__(self, timebase: Timebase) -> None:
-        """An empty buffer."""
+    There is room for the frames that wait through the longest delay, and for 64 in any case.
+    """
+
+    def __init__(self, timebase: Timebase, max_delay_ms: float = 0.0) -> None:
+        """An empty buffer for a delay of at most `max_delay_ms`."""
         self._timebase = timebase
+        waiting = int((max_delay_ms + SPARE_MS) * timebase.fps / 1000)
+        self._capacity = max(LEAST_CAPACITY, waiting)
         self._frames: dict[int, Waiting] = {}
         self._late: tuple[int, Waiting] | None = None
         self._line: tuple[int, int] | None = None  # a frame and the capture of its last sample
@@ -48,7 +54,7 @@ class JitterBuffer:
     def keep(self, frame: int, waiting: Waiting) -> int:
         """Keep a frame for its period; returns how many older ones were dropped for it."""
         self._frames[frame] = waiting
-        if len(self._frames) <= MAX_FRAMES:
+        if len(self._frames) <= self._capacity:
             return 0
         del self._frames[min(self._frames)]
         return 1

@@ -49,7 +49,7 @@ class Presenter:
         self._sound_lead_samples = 0
         self._timebase = self.config.timebase
         self._delay = PlayoutDelay(self.config)
-        self._buffer = JitterBuffer(self._timebase)
+        self._buffer = JitterBuffer(self._timebase, self.config.max_delay_ms)
         bound_ms = self.config.max_delay_ms + SOUND_MARGIN_MS
         self._sound = SoundBuffer(int(bound_ms * self._timebase.sample_rate_hz / 1000))
         self._picture: Picture | None = None

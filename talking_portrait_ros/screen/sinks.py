@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
@@ -137,15 +138,15 @@ class FileSink:
         self._queue.put((image, sound))
 
     def _encode(self) -> None:
-        """The encoder's thread."""
+        """The encoder's thread. What was recorded before an error can be played."""
         assert self._writer is not None
         last: U8 | None = None
         try:
-            while (item := self._queue.get()) is not None:
-                last = item[0] if item[0] is not None else last
-                if last is not None:
-                    self._writer.add(last, item[1])
-            self._writer.close()
+            with closing(self._writer) as writer:
+                while (item := self._queue.get()) is not None:
+                    last = item[0] if item[0] is not None else last
+                    if last is not None:
+                        writer.add(last, item[1])
         except Exception as error:
             self._error = error
             logger.error("recording %s stopped: %s", self.path, error)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,10 @@ class VideoWriter:
         if self._container is None:
             return
         container, self._container = self._container, None
-        if self.n_frames:
-            for stream in (self._video, self._sound):
-                container.mux(stream.encode(None))
-        container.close()
+        with closing(container):
+            if self.n_frames:
+                for stream in (self._video, self._sound):
+                    container.mux(stream.encode(None))
         if not self.n_frames:
             self.path.unlink(missing_ok=True)
 

@@ -51,7 +51,11 @@ class WindowSink:
         if driver in UNSEEN_DRIVERS and os.environ.get("SDL_VIDEODRIVER") != driver:
             pygame.display.quit()
             raise _no_display("SDL found only one that nobody can see")
-        self._window(FIRST_SIZE)
+        try:
+            self._window(FIRST_SIZE)
+        except pygame.error as error:
+            pygame.display.quit()
+            raise _no_display(str(error)) from None
 
     def show(self, periods: Sequence[Presented]) -> None:
         """Draw the newest period and look for keys."""

@@ -173,6 +173,15 @@ def test_sound_for_a_slow_device_runs_ahead_without_gaps_and_the_picture_waits_f
     np.testing.assert_array_equal(matched, heard.reshape(-1)[: len(matched)])
 
 
+def test_every_frame_is_shown_after_the_longest_delay_that_is_allowed():
+    presenter = Presenter(ScreenConfig(min_delay_ms=5000.0, max_delay_ms=5000.0))
+    simulation = Simulation(presenter)
+    simulation.stream(range(200), 20)
+    simulation.run(captured_ns(350))
+    assert presenter.counts.overflow_dropped == 0
+    assert simulation.kinds[:200] == ["own"] * 200
+
+
 def test_flooding_stays_bounded_and_the_newest_win():
     presenter = Presenter()
     for k in range(1000):

@@ -113,6 +113,18 @@ def test_a_failing_recording_is_reported_at_the_end_and_does_not_stall(tmp_path)
     sink.close()
 
 
+def test_what_was_recorded_before_a_failure_can_be_played(tmp_path):
+    simulation = Simulation()
+    for k in range(8):
+        size = 32 if k < 5 else 64
+        image = np.full((1, size, size, 3), 20 * k, np.uint8)
+        simulation.frame(k, 80, image=image, end=k == 7)
+    with pytest.raises(ValueError, match="keep one size"):
+        recorded(tmp_path / "x.mp4", simulation, captured_ns(100))
+    with av.open(str(tmp_path / "x.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 5
+
+
 def test_screens_are_named_by_a_word(tmp_path):
     assert parse_screen("window").kind == "window"
     assert parse_screen("none").kind == "none"
