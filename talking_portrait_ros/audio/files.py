@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,11 @@ class FileSource:
         self._fifo = SampleFifo()
         self._decoder = self._decoded()
         self._ended = False
-        self._fill(1)
+        try:
+            self._fill(1)
+        except ValueError:
+            self.close()
+            raise
         if not len(self._fifo):
             self.close()
             raise ValueError(f"sound {self._path!r} is of zero length; give a longer recording")
@@ -96,11 +101,10 @@ def read_sound(path: str | Path, sample_rate_hz: int = 16_000) -> F32:
     Raises:
         ValueError: missing, unreadable, without sound, zero-length, NaN; names the file.
     """
-    source = FileSource(path, sample_rate_hz)
     parts = []
-    while not source.exhausted:
-        parts.append(source.read(sample_rate_hz))
-    source.close()
+    with closing(FileSource(path, sample_rate_hz)) as source:
+        while not source.exhausted:
+            parts.append(source.read(sample_rate_hz))
     return np.concatenate(parts)
 
 

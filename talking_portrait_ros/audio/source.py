@@ -17,8 +17,7 @@ class Source(Protocol):
     Attributes:
         self_paced: True where samples come at their own pace (a microphone), False where they
             can be had as fast as they are read (a file).
-        exhausted: True once nothing more will ever come. It may become True only with the read
-            that returns fewer samples than asked for.
+        exhausted: True once nothing more will ever come.
         latency_ns: how long after its capture a sample can be read; 0 for what is not captured.
     """
 
