@@ -143,9 +143,10 @@ class SpeechSource(QueueSource):
         speed_wpm: int = 170,
         pitch: int = 50,
         max_seconds: float = 300.0,
+        start_ms: float = 0.0,
     ) -> None:
         """A speaker that has nothing to say yet."""
-        super().__init__(sample_rate_hz, max_seconds, start_ms=0.0)
+        super().__init__(sample_rate_hz, max_seconds, start_ms)
         self._voice, self._speed_wpm, self._pitch = voice, speed_wpm, pitch
 
     def say(self, text: str) -> None:

@@ -23,6 +23,8 @@ from talking_portrait_ros.ros.conversions import audio_from_msg
 from talking_portrait_ros.ros.outlets import ChunkOutlet
 from talking_portrait_ros.ros.process import run_node
 
+PUSHED_START_MS = 40.0  # what a pushed stream gathers after a pause, so that jitter makes no gaps
+
 
 @dataclass(frozen=True)
 class AudioParameters(AvatarParameters, PacingConfig):
@@ -119,7 +121,10 @@ class AudioNode(AvatarNode[AudioParameters]):
             from talking_portrait_ros.audio.microphone import MicSource
 
             return MicSource(config.device)
-        speech = SpeechSource(voice=config.voice, speed_wpm=config.speed_wpm)
+        gather_ms = PUSHED_START_MS if config.source == "topic" else 0.0
+        speech = SpeechSource(
+            voice=config.voice, speed_wpm=config.speed_wpm, start_ms=gather_ms
+        )
         if config.source == "say":
             speech.say(config.text)
             if config.exit_at_end:

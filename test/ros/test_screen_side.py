@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from talking_portrait_ros import msg
+from talking_portrait_ros.chunks import FrameChunk, Header, Ledger
+from talking_portrait_ros.ros import conversions as convert
+from talking_portrait_ros.ros.frame_pairs import MAX_WAITING, FramePairs
+from talking_portrait_ros.ros.outlets import timing_to_msg
+from talking_portrait_ros.ros.status import StatusKeeper
+from talking_portrait_ros.screen.presented import Presented
+
+pytestmark = pytest.mark.ros
+
+NS = 10**9
+PICTURE = np.zeros((4, 4, 3), np.uint8)
+
+
+def pair(frame, end=False):
+    header = Header(NS + frame * 40_000_000, end_of_stream=end)
+    return convert.frames_to_msgs(FrameChunk(header, PICTURE[None], frame), 40_000_000)[0]
+
+
+def test_halves_are_joined_whichever_comes_first():
+    pairs = FramePairs()
+    (info, image), (later_info, later_image) = pair(0), pair(1)
+    assert pairs.add_info(info) is None
+    assert pairs.add_image(later_image) is None
+    assert pairs.add_image(image).first_frame == 0
+    assert pairs.add_info(later_info).first_frame == 1
+
+
+def test_end_without_a_picture_is_complete_at_once():
+    info = msg.FrameInfo(end_of_stream=True, frame=7)
+    end = FramePairs().add_info(info)
+    assert (end.header.end_of_stream, len(end.frames), end.first_frame) == (True, 0, 7)
+
+
+def test_lost_halves_do_not_pile_up():
+    pairs = FramePairs()
+    for frame in range(10 * MAX_WAITING):
+        pairs.add_info(pair(frame)[0])
+    assert pairs.add_image(pair(0)[1]) is None
+    assert pairs.add_image(pair(10 * MAX_WAITING - 1)[1]) is not None
+
+
+def period(kind="own", on_time=True, epoch=0):
+    header = Header(NS, epoch, Ledger((("frames", 7.0),)))
+    captured_ns = NS + 40_000_000
+    return Presented(kind, PICTURE, header, 3, captured_ns, NS, on_time, None, np.zeros(0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "on_time", "state"),
+    [
+        ("own", True, "shown"),
+        ("own", False, "missed"),
+        ("late", False, "missed"),
+        ("held", False, "repeated"),
+        ("inserted", False, "repeated"),
+        ("blended", False, "eased"),
+        ("eased", False, "eased"),
+    ],
+)
+def test_every_period_has_a_timing(kind, on_time, state):
+    timing = timing_to_msg(period(kind, on_time), NS + 140_000_000)
+    assert (timing.state, timing.frame, timing.mouth_to_pixel_ms) == (state, 3, 100.0)
+    assert [entry.stage for entry in timing.ledger] == ["frames"]
+
+
+class Published(list):
+    def publish(self, message):
+        self.append((message.state, message.utterance, message.epoch))
+
+
+def test_status_is_sent_when_it_changes_and_only_then():
+    sent = Published()
+    keeper = StatusKeeper(sent)
+    keeper.change(msg.Status.WAITING, "no frame has come yet", 0)
+    for speaking in (False, False, True, True, False):
+        keeper.show(period(), speaking, int(speaking))
+    keeper.show(period("eased", on_time=False, epoch=1), False, 1)
+    assert [state for state, _, _ in sent] == ["waiting", "idle", "speaking", "idle", "flushed"]
+    assert sent[-1] == ("flushed", 1, 1)
+
+
+def test_frames_that_miss_their_time_make_the_status_degraded_until_they_are_forgotten():
+    sent = Published()
+    keeper = StatusKeeper(sent)
+    for _ in range(6):
+        keeper.show(period("held", on_time=False), False, 0)
+    for _ in range(60):
+        keeper.show(period(), False, 0)
+    assert [state for state, _, _ in sent] == ["idle", "degraded", "idle"]
