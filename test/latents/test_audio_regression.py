@@ -123,8 +123,8 @@ def test_weights_stay_within_0_and_1_at_the_largest_amplitudes(spoken):
 def test_the_gate_opens_at_once_and_shuts_in_its_time():
     gate = Gate()
     nothing = np.zeros(RELEASE_FRAMES, np.float32)
-    assert gate.follow(np.float32([0.0, 0.9]), nothing[:2]).tolist() == [0.0, 1.0]
-    shut = gate.follow(nothing, nothing)
+    assert gate.follow(np.float32([0.0, 0.9])).tolist() == [0.0, 1.0]
+    shut = gate.follow(nothing)
     assert np.all(np.diff(shut) < 0) and shut[-1] == pytest.approx(0.0, abs=1e-6)
 
 

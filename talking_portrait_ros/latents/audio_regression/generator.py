@@ -19,7 +19,12 @@ from talking_portrait_ros.latents.audio_regression.model import (
     ArticulationNet,
     Caches,
 )
-from talking_portrait_ros.latents.audio_regression.mouth import Gate, mouth_motion
+from talking_portrait_ros.latents.audio_regression.mouth import (
+    HEARD,
+    HEARD_WITHOUT_LOOKAHEAD,
+    Gate,
+    mouth_motion,
+)
 from talking_portrait_ros.latents.idle import IdleLife, IdleState
 from talking_portrait_ros.spaces import MOTION_ARKIT
 from talking_portrait_ros.stage import Clock, require_next, require_space
@@ -46,7 +51,7 @@ class AudioRegressionState:
 
     caches: Caches
     idle: IdleState
-    gate: Gate = field(default_factory=Gate)
+    gate: Gate
     loudness: float = 0.0
     next_frame: int = 0
     header: Header = field(default_factory=Header)
@@ -72,7 +77,8 @@ class AudioRegression:
 
     def start(self, references: References) -> AudioRegressionState:
         """A fresh state; the pictures do not matter here."""
-        return AudioRegressionState(self._net.fresh_caches(), self._idle_life().start())
+        gate = Gate(HEARD if self.config.lookahead_ms else HEARD_WITHOUT_LOOKAHEAD)
+        return AudioRegressionState(self._net.fresh_caches(), self._idle_life().start(), gate)
 
     def step(self, chunk: FeatureChunk, state: AudioRegressionState) -> list[LatentBlock]:
         """The motion of the frames of `chunk`.
@@ -106,8 +112,8 @@ class AudioRegression:
         slots = slots.reshape(1, -1, SLOT_WIDTH).transpose(1, 2)  # [1, 80, 2 T]
         made, state.caches = self._net(slots, state.caches)  # [1, 6, 2 T]
         per_frame = made.reshape(-1, chunk.n_frames, SLOTS_PER_FRAME).mean(dim=2)
-        *articulators, expected = per_frame.cpu().numpy()  # each [T]
-        gate = state.gate.follow(chunk.speech, expected)
+        *articulators, _ = per_frame.cpu().numpy()  # each [T]; the last one helps training only
+        gate = state.gate.follow(chunk.speech)
         return mouth_motion(np.stack(articulators, axis=1), gate, self.config.mouth)
 
     def _idle(self, chunk: FeatureChunk, state: AudioRegressionState) -> F32:

@@ -13,8 +13,11 @@ REST_OPENING = 0.05  # what the network calls closed is closed
 WIDEST_JAW = 0.7  # jawOpen of opening 1; loud vowels reach about two thirds of it
 CLOSED_BY_PRESS = (0.4, 0.8)  # press at which the lips begin to close and are all but closed
 RELEASE_FRAMES = 3
-HEARD = (0.2, 0.5)  # probability of speech at which the gate is shut and open
-EXPECTED = (0.85, 1.1)  # the same for the network, which hears music as speech more easily
+# Probability of speech at which the gate is shut and open. A low bar: soft speech must pass, and
+# what is left of noise and music, the network itself answers with little motion. Without
+# lookahead the end of speech is heard later, and the bar is higher.
+HEARD = (0.05, 0.2)
+HEARD_WITHOUT_LOOKAHEAD = (0.2, 0.5)
 
 _LEFT_RIGHT = ("Left", "Right")
 
@@ -23,18 +26,13 @@ _LEFT_RIGHT = ("Left", "Right")
 class Gate:
     """How far the mouth may open, 0..1: opens at once, shuts in `RELEASE_FRAMES`."""
 
+    heard: tuple[float, float] = HEARD
     value: float = 0.0
 
-    def follow(self, speech: F32, expected: F32) -> F32:
-        """The gate after each frame, [T].
-
-        Args:
-            speech: probability of speech in the frame, [T].
-            expected: whether the network thinks that somebody speaks or is about to, [T].
-        """
-        wanted = np.maximum(_ramp(speech, *HEARD), _ramp(expected, *EXPECTED))
+    def follow(self, speech: F32) -> F32:
+        """The gate after each frame, [T], for its probability of speech, [T]."""
         gates = np.empty(len(speech), np.float32)  # [T]
-        for index, goal in enumerate(wanted.tolist()):
+        for index, goal in enumerate(_ramp(speech, *self.heard).tolist()):
             self.value = max(goal, self.value - 1 / RELEASE_FRAMES)
             gates[index] = self.value
         return gates
