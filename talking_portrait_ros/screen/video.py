@@ -52,6 +52,7 @@ class VideoWriter:
         self._sound = self._container.add_stream("aac", rate=rate_hz, layout="mono")
         self._sound.bit_rate = AAC_BIT_RATE
         self._n_samples = 0
+        self._broken = False
         self._size: tuple[int, int] | None = None
 
     def add(self, image: U8, sound: F32) -> None:
@@ -63,23 +64,29 @@ class VideoWriter:
 
         Raises:
             ValueError: an odd size, or another size than before.
+            OSError: the disk is full, or gone.
         """
         self._set_size(image)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         frame.pts, frame.time_base = self.n_frames, Fraction(1, self._timebase.fps)
-        self._container.mux(self._video.encode(frame))
+        self._mux(self._video.encode(frame))
         self.n_frames += 1
         whole = np.zeros(self._timebase.samples_per_frame, np.float32)
         whole[: len(sound)] = np.clip(sound, -1, 1)
         self._add_sound(whole)
 
     def close(self) -> None:
-        """Write what the encoders hold back, and the index; then the file can be played."""
+        """Write what the encoders hold back, and the index; then the file can be played.
+
+        Raises:
+            OSError: the disk is full, or gone.
+        """
         if self._container is None:
             return
         container, self._container = self._container, None
         with closing(container):
-            if self.n_frames:
+            # FFmpeg crashes where something is written after an error.
+            if self.n_frames and not self._broken:
                 for stream in (self._video, self._sound):
                     container.mux(stream.encode(None))
         if not self.n_frames:
@@ -103,7 +110,14 @@ class VideoWriter:
         frame.sample_rate = self._timebase.sample_rate_hz
         frame.pts, frame.time_base = self._n_samples, Fraction(1, frame.sample_rate)
         self._n_samples += len(samples)
-        self._container.mux(self._sound.encode(frame))
+        self._mux(self._sound.encode(frame))
+
+    def _mux(self, packets: Any) -> None:
+        try:
+            self._container.mux(packets)
+        except Exception:
+            self._broken = True
+            raise
 
 
 def write_video(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import av
 import numpy as np
@@ -87,6 +88,14 @@ def test_a_video_without_frames_is_refused_and_leaves_no_file(tmp_path):
     with pytest.raises(ValueError, match="no frames"):
         write_video(path, [], np.zeros(100, np.float32))
     assert not path.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_an_error_and_no_crash(tmp_path):
+    (tmp_path / "x.mp4").symlink_to("/dev/full")
+    noise = np.random.default_rng(0).integers(0, 255, (10, 64, 64, 3)).astype(np.uint8)
+    with pytest.raises(OSError, match="No space left"):
+        write_video(tmp_path / "x.mp4", noise, np.zeros(6400, np.float32))
 
 
 def test_places_where_no_video_can_be_written_are_refused(tmp_path):
