@@ -31,7 +31,9 @@ def reaches(path: Path, *targets: str) -> list[str]:
     return [name for name in imports_of(path) if name.split(".")[0] in targets]
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_only_the_ros_folder_imports_ros(path):
     if path.relative_to(ROOT).parts[0] != "ros":
         assert not reaches(path, "rclpy", "launch", "launch_ros", "sensor_msgs", "std_msgs")

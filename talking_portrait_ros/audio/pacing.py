@@ -35,9 +35,7 @@ class PacingConfig(Config):
     """How a source is paced."""
 
     chunk_ms: int = param(20, "length of a chunk of sound", minimum=5, maximum=200, unit="ms")
-    lead_in_ms: int = param(
-        0, "silence before the source", minimum=0, maximum=10_000, unit="ms"
-    )
+    lead_in_ms: int = param(0, "silence before the source", minimum=0, maximum=10_000, unit="ms")
     tail_ms: int = param(
         0, "silence after a source that ends", minimum=0, maximum=10_000, unit="ms"
     )
@@ -256,9 +254,7 @@ class PacedAudio:
         if missing and not self._ended:
             self.counts.silence_samples += missing
             samples = np.concatenate([samples, np.zeros(missing, np.float32)])
-        header = Header(
-            self._stamp(self._position), epoch=self._epoch, end_of_stream=self._ended
-        )
+        header = Header(self._stamp(self._position), epoch=self._epoch, end_of_stream=self._ended)
         chunk = AudioChunk(header, samples, self._timebase.sample_rate_hz, self._position)
         self._position += len(samples)
         return chunk

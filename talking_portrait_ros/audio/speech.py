@@ -63,8 +63,11 @@ class SpeechRequest:
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise ValueError(f"text={self.text!r}: there is nothing to say; give some words")
-        for name, (low, high) in (("speed_wpm", SPEED_WPM), ("pitch", PITCH),
-                                  ("pitch_range", PITCH)):
+        for name, (low, high) in (
+            ("speed_wpm", SPEED_WPM),
+            ("pitch", PITCH),
+            ("pitch_range", PITCH),
+        ):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be within {low} to {high}")
 

@@ -60,6 +60,8 @@ def bench(
     """Measure the live graph: latencies, frame rate, deadline misses, load."""
     if json_path is not None and not Path(json_path).resolve().parent.is_dir():
         raise ValueError(f"json={json_path!r}: the folder does not exist; create it")
+    if json_path is not None and Path(json_path).is_dir():
+        raise ValueError(f"json={json_path!r} is a folder; give the name of a file")
     resolution = preset(preset_name).resolution
     paths = check_portraits(portraits)
     require_device(device)

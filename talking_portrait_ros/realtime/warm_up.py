@@ -15,8 +15,10 @@ def warm_up(stage: Stage[Any, Any, Any]) -> None:
     state = stage.start(synthetic_references())
     timebase = stage.clock.timebase
     n_frames = N_CHUNKS * timebase.frames_per_block
-    piece = timebase.latent_steps_per_block if stage.in_space.startswith("video/") else (
-        timebase.frames_per_block * (1 if stage.in_space else timebase.samples_per_frame)
+    piece = (
+        timebase.latent_steps_per_block
+        if stage.in_space.startswith("video/")
+        else (timebase.frames_per_block * (1 if stage.in_space else timebase.samples_per_frame))
     )
     for chunk in split_chunk(synthetic_input(stage, n_frames), [piece] * N_CHUNKS, timebase):
         stage.step(chunk, state)

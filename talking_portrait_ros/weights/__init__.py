@@ -26,9 +26,7 @@ def weights_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
 
 
-def load_weights(
-    name: str, expected: Mapping[str, tuple[int, ...]], train: str
-) -> dict[str, F32]:
+def load_weights(name: str, expected: Mapping[str, tuple[int, ...]], train: str) -> dict[str, F32]:
     """The float32 arrays of the weights `name`.
 
     Args:

@@ -30,8 +30,11 @@ def test_phonemes_cover_the_sound_in_order(utterance):
 def test_vowels_are_loud_and_pauses_are_quiet_where_the_times_say(utterance):
     def rms(ipa_starts):
         rate = utterance.sample_rate_hz
-        parts = [utterance.samples[int(p.start_s * rate) : int(p.end_s * rate)]
-                 for p in utterance.phonemes if p.ipa[:1] in ipa_starts]
+        parts = [
+            utterance.samples[int(p.start_s * rate) : int(p.end_s * rate)]
+            for p in utterance.phonemes
+            if p.ipa[:1] in ipa_starts
+        ]
         return np.sqrt(np.mean(np.concatenate(parts) ** 2))
 
     assert rms({"ɑ", "ɐ", "a", "ə"}) > 20 * rms({""})

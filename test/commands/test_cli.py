@@ -63,6 +63,7 @@ def invoke(*words):
         (["run", "--topic", "--screen", "none", "--preset", "x"], ["'x'", "rig_512"]),
         (["run", "--topic", "--screen", "none", "--namespace", "a b"], ["'a b'", "letters"]),
         (["bench", "--json", "/nowhere/b.json"], ["/nowhere/b.json"]),
+        (["bench", "--json", "/"], ["'/'", "folder"]),
         (["evaluate", "--clips", "/nowhere"], ["/nowhere"]),
         (["train", "audio-regression", "--steps", "0"], ["steps", "0"]),
     ],
