@@ -20,7 +20,7 @@ test: setup
 # Everything that needs neither ROS nor a sound server.
 test-core: setup
 	source ./env.sh
-	python -m pytest $(TESTS) -m "not ros and not sound and not slow"
+	python -m pytest $(TESTS) -m "not ros and not sound"
 
 # What the pre-commit hook runs.
 check: setup
