@@ -7,7 +7,7 @@ TESTS ?= test
 .PHONY: demo test test-core check setup clean
 .ONESHELL:
 SHELL := /bin/bash
-.SHELLFLAGS := -euo pipefail -c
+.SHELLFLAGS := -eo pipefail -c
 
 demo: setup
 	source ./env.sh

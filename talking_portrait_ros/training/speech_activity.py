@@ -108,8 +108,10 @@ def _fit(
 @torch.no_grad()
 def _validate(net: SpeechNetTraining, pairs: list[tuple[F32, F32]]) -> dict[str, float]:
     """Share of slots judged rightly at lookahead 0, 60 and 200 ms, on held-out stretches."""
-    right = np.concatenate([
-        (net(torch.from_numpy(slots)[None])[0].numpy() > 0) == (wanted > 0.5)
-        for slots, wanted in pairs
-    ])
+    right = np.concatenate(
+        [
+            (net(torch.from_numpy(slots)[None])[0].numpy() > 0) == (wanted > 0.5)
+            for slots, wanted in pairs
+        ]
+    )
     return {f"accuracy_la{20 * k}": round(float(right[:, k].mean()), 4) for k in (0, 3, 10)}

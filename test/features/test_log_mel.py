@@ -136,7 +136,7 @@ def test_voice_activity_hears_speech_in_noise(speech, snr_db):
     loud = np.sqrt(np.mean(speech[RATE : -2 * RATE] ** 2))
     noisy = speech + noise(len(speech) / RATE, 1, loud * 10 ** (-snr_db / 20))[: len(speech)]
     heard = features(build(LogMelConfig(lookahead_ms=60), "cpu"), noisy)[1] > 0.5
-    assert heard[28 : -54].mean() > 0.8
+    assert heard[28:-54].mean() > 0.8
     assert heard[:22].mean() < 0.2 and heard[-40:].mean() < 0.2
 
 

@@ -122,9 +122,7 @@ class AudioNode(AvatarNode[AudioParameters]):
 
             return MicSource(config.device)
         gather_ms = PUSHED_START_MS if config.source == "topic" else 0.0
-        speech = SpeechSource(
-            voice=config.voice, speed_wpm=config.speed_wpm, start_ms=gather_ms
-        )
+        speech = SpeechSource(voice=config.voice, speed_wpm=config.speed_wpm, start_ms=gather_ms)
         if config.source == "say":
             speech.say(config.text)
             if config.exit_at_end:
