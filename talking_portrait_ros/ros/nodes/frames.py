@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 
 from talking_portrait_ros.ros.process import run_node
-from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
+from talking_portrait_ros.ros.stage_node import StageNode
 
 
 def main() -> int:
     """Run the node; the exit code."""
-    return run_node(lambda: StageNode("frames", ["frames"], StageParameters(threads=2)))
+    return run_node(lambda: StageNode("frames", ["frames"]))
 
 
 if __name__ == "__main__":
