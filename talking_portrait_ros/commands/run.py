@@ -118,7 +118,7 @@ def build_graph(
     }
     for node in ("features", "latents", "frames", "fused"):
         parameters[node] = {"preset": preset_name, "device": device}
-    return Graph(layout, namespace, parameters)
+    return Graph(layout, namespace, parameters, common={"exit_on_failure": True})
 
 
 def can_be_heard(screen: str) -> bool:

@@ -27,6 +27,9 @@ class AvatarParameters(Config):
     """What every node can be told."""
 
     autostart: bool = param(True, "configure and activate without being asked to")
+    exit_on_failure: bool = param(
+        False, "end the process with code 2 when autostart or the work fails; for supervisors"
+    )
 
 
 P = TypeVar("P", bound=AvatarParameters)
@@ -41,6 +44,7 @@ class AvatarNode(LifecycleNode, Generic[P]):
     Attributes:
         counts: trouble and events by name, shown in /diagnostics.
         epoch: the stretch between two flushes; messages of lower epochs are void.
+        exit_code: with which the process is to end; None while it is to go on.
     """
 
     def __init__(self, name: str, defaults: P) -> None:
@@ -48,7 +52,9 @@ class AvatarNode(LifecycleNode, Generic[P]):
         super().__init__(name)
         self.counts: Counter[str] = Counter()
         self.epoch = 0
+        self.exit_code: int | None = None
         self.working = False
+        self._failed = False
         self._lifecycle_label = "unconfigured"
         self._last_error = ""
         self._said: set[str] = set()
@@ -97,8 +103,13 @@ class AvatarNode(LifecycleNode, Generic[P]):
 
     def autostart(self) -> None:
         """Configure and activate, if the parameter says so."""
-        if self.config.autostart and self.trigger_configure() == Return.SUCCESS:
-            self.trigger_activate()
+        if not self.config.autostart:
+            return
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() != Return.SUCCESS:
+                if self.config.exit_on_failure:
+                    self.exit_code = 2
+                return
 
     def close(self) -> None:
         """Leave any state in good order, at the end of the process."""
@@ -156,6 +167,19 @@ class AvatarNode(LifecycleNode, Generic[P]):
         self._last_error = str(error)
         self.warn_once(f"refused: {error}")
 
+    def report(self, error: Exception) -> None:
+        """Count and log an error of the work."""
+        self.counts["errors"] += 1
+        self._last_error = described(error)
+        self.get_logger().error(self._last_error)
+
+    def fail(self, error: Exception) -> None:
+        """Report an error after which the node cannot go on with its work."""
+        self._failed = True
+        self.report(error)
+        if self.config.exit_on_failure:
+            self.exit_code = 2
+
     def warn_once(self, sentence: str) -> None:
         """Log a sentence the first time that it is true."""
         if sentence not in self._said and len(self._said) < 100:
@@ -168,6 +192,7 @@ class AvatarNode(LifecycleNode, Generic[P]):
 
     def on_activate(self, state: LifecycleState) -> Return:
         """Transition."""
+        self._failed = False
         result = self._changed("active", self.activate)
         self.working = result == Return.SUCCESS
         return result
@@ -189,17 +214,16 @@ class AvatarNode(LifecycleNode, Generic[P]):
 
     def _changed(self, label: str, action: Callable[[], None]) -> Return:
         """Run one transition; an error leaves the node where it was."""
+        self._last_error = ""
         try:
             action()
         except Exception as error:
-            kind = "" if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: "
-            self._last_error = f"{kind}{error}"
+            self._last_error = described(error)
             self.get_logger().error(f"cannot become {label}: {self._last_error}")
             if label == "inactive" and self._lifecycle_label == "unconfigured":
                 self._forget_topics()
             return Return.FAILURE
         self._lifecycle_label = label
-        self._last_error = ""
         self.get_logger().info(label)
         return Return.SUCCESS
 
@@ -234,7 +258,7 @@ class AvatarNode(LifecycleNode, Generic[P]):
         level, text = DiagnosticStatus.OK, self._lifecycle_label
         if grown & {"refused", "jumps", "dropped", "lost", "incompatible_qos", "errors"}:
             level, text = DiagnosticStatus.WARN, ", ".join(sorted(grown))
-        if self._last_error and not self.working:
+        if self._last_error and (self._failed or not self.working):
             level, text = DiagnosticStatus.ERROR, self._last_error
         lines = {
             "state": self._lifecycle_label,
@@ -253,3 +277,9 @@ class AvatarNode(LifecycleNode, Generic[P]):
         report = DiagnosticArray(status=[status])
         report.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(report)
+
+
+def described(error: Exception) -> str:
+    """One line for the log; what is no user's mistake is named by its kind."""
+    kind = "" if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: "
+    return f"{kind}{error}"

@@ -50,7 +50,8 @@ def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
         build: makes the node, once rclpy is ready.
 
     Returns:
-        0 for every ordinary end, 2 where the node could not be made for a user's mistake.
+        0 for every ordinary end, 2 where the node could not be made for a user's mistake or ends
+        the process because it failed.
     """
     stopped: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -66,10 +67,10 @@ def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
     executor.add_node(node)
     try:
         node.autostart()
-        while not stopped:
+        while not stopped and node.exit_code is None:
             executor.spin_once(timeout_sec=WAKE_S)
     finally:
         node.close()
         executor.shutdown()
         rclpy.try_shutdown()
-    return 0
+    return node.exit_code or 0

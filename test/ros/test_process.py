@@ -88,6 +88,15 @@ def test_users_mistake_leaves_the_node_alive_and_unconfigured(domain, graph):
     assert ended(process, signal.SIGINT)[0] == 0
 
 
+def test_supervised_node_that_cannot_start_ends_with_code_2_and_one_line(domain):
+    words = ("source:=file", "file:=/no/such.wav", "exit_on_failure:=true")
+    process = started("audio", *(part for word in words for part in ("-p", word)))
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert output.count("/no/such.wav") == 1
+    assert "Traceback" not in output
+
+
 def test_stage_nodes_without_a_model_do_not_load_torch(domain):
     program = (
         "import sys\n"
