@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Event
 
 import numpy as np
@@ -14,12 +15,17 @@ class HeldSource:
     """Nothing until `release`, then the source; silence stands in meanwhile.
 
     With `endless` it never counts as exhausted, so that a face idles on after the last word.
+    A source that raises while it is read counts as having said everything.
     """
 
-    def __init__(self, source: Source, endless: bool) -> None:
-        """Wrap `source`."""
+    def __init__(
+        self, source: Source, endless: bool, on_failure: Callable[[Exception], None]
+    ) -> None:
+        """Wrap `source`; `on_failure` is told the error at which it broke off."""
         self._source = source
         self._endless = endless
+        self._on_failure = on_failure
+        self._failed = False
         self._released = Event()
 
     def release(self) -> None:
@@ -39,7 +45,7 @@ class HeldSource:
     @property
     def exhausted(self) -> bool:
         """As the source, unless it is endless."""
-        return self._source.exhausted and not self._endless
+        return (self._failed or self._source.exhausted) and not self._endless
 
     @property
     def latency_ns(self) -> int:
@@ -47,10 +53,14 @@ class HeldSource:
         return self._source.latency_ns
 
     def read(self, n_samples: int) -> F32:
-        """The source's samples once it is released."""
-        if not self._released.is_set():
-            return np.zeros(0, np.float32)
-        return self._source.read(n_samples)
+        """The source's samples once it is released, until it fails."""
+        if self._released.is_set() and not self._failed:
+            try:
+                return self._source.read(n_samples)
+            except Exception as error:
+                self._failed = True
+                self._on_failure(error)
+        return np.zeros(0, np.float32)
 
     def clear(self) -> None:
         """Clear the source."""

@@ -7,11 +7,21 @@ from talking_portrait_ros.audio.pacing import PacedAudio
 from talking_portrait_ros.audio.queued import QueueSource
 
 
-def paced(endless):
-    queue = QueueSource(start_ms=0)
+class Broken(QueueSource):
+    """A file that cannot be decoded beyond its first 640 samples."""
+
+    def read(self, n_samples):
+        if not len(self):
+            raise ValueError("cannot be decoded")
+        return super().read(n_samples)
+
+
+def paced(endless, kind=QueueSource, on_failure=None):
+    queue = kind(start_ms=0)
     queue.push(np.full(640, 0.5, np.float32), 16000)
-    queue.end()
-    held = HeldSource(queue, endless)
+    if kind is QueueSource:
+        queue.end()
+    held = HeldSource(queue, endless, on_failure)
     now = [0]
     return held, PacedAudio(held, now_ns=lambda: now[0]), now
 
@@ -44,3 +54,21 @@ def test_other_source_ends_with_its_last_sample():
     held.release()
     polled(audio, now, 200)
     assert audio.ended
+
+
+def test_source_that_fails_ends_the_stream_and_is_reported_once():
+    errors = []
+    held, audio, now = paced(False, Broken, errors.append)
+    held.release()
+    assert len(polled(audio, now, 200)) == 640
+    assert audio.ended
+    assert [str(error) for error in errors] == ["cannot be decoded"]
+
+
+def test_endless_source_that_fails_is_silent_from_then_on():
+    errors = []
+    held, audio, now = paced(True, Broken, errors.append)
+    held.release()
+    assert len(polled(audio, now, 200)) == 3200
+    assert not audio.ended
+    assert len(errors) == 1

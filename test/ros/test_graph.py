@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from helpers.ros_graph import wait_for
+from scipy.io import wavfile
 
 pytest.importorskip("rclpy")
 
@@ -67,6 +68,18 @@ def test_wrong_sound_is_refused_and_the_node_goes_on(start, graph):
     pushed.publish(bad)
     pushed.publish(tone())
     wait_for(lambda: loudness(heard) > 0.4)
+
+
+def test_file_that_breaks_off_ends_the_stream_where_it_broke(start, graph, tmp_path):
+    sound = np.full(32_000, 0.5, np.float32)
+    sound[24_000] = np.nan
+    wavfile.write(tmp_path / "broken.wav", 16_000, sound)
+    heard = graph.hear(msg.AudioChunk, "audio", qos.STREAM)
+    start("audio", "source:=file", f"file:={tmp_path}/broken.wav", "exit_at_end:=true",
+          "wait_for_face_s:=0.0", "tail_ms:=0", "lead_in_ms:=1000")  # fmt: skip
+    graph.spin()
+    wait_for(lambda: heard and heard[-1].end_of_stream)
+    assert 16_000 + 16_000 < heard[-1].first_sample <= 16_000 + 24_000
 
 
 def test_two_namespaces_hear_nothing_of_each_other(start, graph):

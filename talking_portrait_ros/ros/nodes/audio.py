@@ -78,7 +78,8 @@ class AudioNode(AvatarNode[AudioParameters]):
         """Start the clock."""
         assert self._source is not None
         self.epoch += 1
-        self._held = HeldSource(self._source, endless=not self.config.exit_at_end)
+        endless = not self.config.exit_at_end
+        self._held = HeldSource(self._source, endless, on_failure=self.report)
         waits = self.config.source in ("file", "say") and self.config.wait_for_face_s > 0
         if not waits:
             self._held.release()
@@ -131,14 +132,14 @@ class AudioNode(AvatarNode[AudioParameters]):
 
     def _run(self, paced: PacedAudio) -> None:
         """The clock's thread. It waits for the stages to be loaded before it starts the clock."""
-        while not (self._held.released or self._graph_is_there() or self._stop.wait(0.05)):
-            self._release_when_late()
         try:
+            while not (self._held.released or self._graph_is_there() or self._stop.wait(0.05)):
+                self._release_when_late()
             for chunk in paced.run(self._stop):
                 self._outlet.publish(chunk)
                 self._release_when_late()
-        except ValueError as error:
-            self.refuse(error)
+        except Exception as error:
+            self.fail(error)
 
     def _graph_is_there(self) -> bool:
         """True once somebody draws and somebody shows: models are loaded and warm by then."""
