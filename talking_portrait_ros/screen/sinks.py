@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,8 +17,6 @@ from talking_portrait_ros.screen.config import ScreenConfig
 from talking_portrait_ros.screen.presented import Presented
 from talking_portrait_ros.screen.video import VideoWriter, check_video_path
 
-logger = logging.getLogger(__name__)
-
 QUEUE_FRAMES = 50
 
 
@@ -27,7 +24,8 @@ class Sink(Protocol):
     """Takes the frame periods. All calls come from one thread, `open` first.
 
     Attributes:
-        closed: True once the user wants no more (the window was shut).
+        closed: True once the user wants no more (the window was shut), or nothing more can be
+            shown (the disk is full); `close` then says why.
     """
 
     @property
@@ -78,8 +76,6 @@ class FileSink:
     in `repeated_frames`), which costs it next to nothing; sound is never lost.
     """
 
-    closed = False
-
     def __init__(self, path: str | Path, config: ScreenConfig | None = None) -> None:
         """Prepare a recording.
 
@@ -94,6 +90,11 @@ class FileSink:
         self._writer: VideoWriter | None = None
         self._next: int | None = None
         self._error: Exception | None = None
+
+    @property
+    def closed(self) -> bool:
+        """True once writing has failed."""
+        return self._error is not None
 
     def open(self) -> None:
         """Create the file and start the encoder."""
@@ -149,7 +150,6 @@ class FileSink:
                         writer.add(last, item[1])
         except Exception as error:
             self._error = error
-            logger.error("recording %s stopped: %s", self.path, error)
 
 
 @dataclass(frozen=True)

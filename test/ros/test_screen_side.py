@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.ros_graph import wait_for
 
 pytest.importorskip("rclpy")
 
@@ -9,6 +10,7 @@ from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import FrameChunk, Header, Ledger
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros.frame_pairs import MAX_WAITING, FramePairs
+from talking_portrait_ros.ros.nodes import screen
 from talking_portrait_ros.ros.outlets import timing_to_msg
 from talking_portrait_ros.ros.status import StatusKeeper
 from talking_portrait_ros.screen.presented import Presented
@@ -95,3 +97,40 @@ def test_frames_that_miss_their_time_make_the_status_degraded_until_they_are_for
     for _ in range(60):
         keeper.show(period(), False, 0)
     assert [state for state, _, _ in sent] == ["idle", "degraded", "idle"]
+
+
+class Broken:
+    """A window whose display is gone before it opens."""
+
+    def open(self):
+        raise RuntimeError("display lost")
+
+
+@pytest.mark.parametrize(("exits", "code"), [(True, 2), (False, None)])
+def test_screen_that_fails_at_once_ends_the_process_or_stays_to_be_asked(
+    graph, monkeypatch, exits, code
+):
+    monkeypatch.setattr(screen, "build_sink", lambda *_: Broken())
+    node = screen.ScreenNode(screen.ScreenParameters(output="none", exit_at_end=exits))
+    graph.add(node)
+    wait_for(lambda: not node._thread.is_alive())
+    assert (node.exit_code, node._last_error) == (code, "RuntimeError: display lost")
+    assert node.counts["errors"] == 1
+
+
+def test_speaker_is_given_back_where_the_player_cannot_be_made(graph, monkeypatch):
+    class Speaker:
+        closed = False
+
+        @property
+        def latency_samples(self):
+            raise OSError("device gone")
+
+        def close(self):
+            self.closed = True
+
+    speaker = Speaker()
+    monkeypatch.setattr(screen, "Speaker", lambda *_: speaker)
+    node = graph.add(screen.ScreenNode(screen.ScreenParameters(output="window", sound=True)))
+    assert speaker.closed
+    assert not node.working

@@ -108,6 +108,8 @@ def test_a_failing_recording_is_reported_at_the_end_and_does_not_stall(tmp_path)
     for k in range(5):
         simulation.frame(k, 80, image=np.zeros((1, 3, 3, 3), np.uint8), end=k == 4)
     sink.show([period for _, period in simulation.run(captured_ns(100))])
+    sink._thread.join(10)
+    assert sink.closed  # so that the player does not go on for nothing
     with pytest.raises(ValueError, match="writing failed .*must be even"):
         sink.close()
     sink.close()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,12 +68,9 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         config = self.config
         self._pairs, self._utterances = FramePairs(), Utterances()
         self._statistics = SessionStatistics(config.timebase, config.algorithmic_ms)
-        sink = build_sink(parse_screen(config.output), config)
-        speaker = None
-        if config.sound and config.output == "window":
-            speaker = Speaker(config.sound_device, config.sample_rate_hz)
         self._presenter = Presenter(config)
-        self._player = Player(self._presenter, [sink], speaker, self._shown)
+        self._player = self._joined(self._presenter)
+        self._stopping = False
         self._thread = Thread(target=self._run, args=(self._player,), name="player", daemon=True)
         self._thread.start()
         self._status.change(msg.Status.WAITING, "no frame has come yet", self.epoch)
@@ -83,6 +78,7 @@ class ScreenNode(AvatarNode[ScreenParameters]):
     def deactivate(self) -> None:
         """Close the screen, finish the recording, write the report."""
         if self._player is not None:
+            self._stopping = True
             self._player.stop()
             self._thread.join()
             self._player = None
@@ -109,20 +105,29 @@ class ScreenNode(AvatarNode[ScreenParameters]):
             **{f"periods_{kind}": str(n) for kind, n in counts.periods.items()},
         }
 
+    def _joined(self, presenter: Presenter) -> Player:
+        """The player with its sink and, where sound is wanted, an open speaker."""
+        config = self.config
+        sink = build_sink(parse_screen(config.output), config)
+        if not config.sound or config.output != "window":
+            return Player(presenter, [sink], listener=self._shown)
+        speaker = Speaker(config.sound_device, config.sample_rate_hz)
+        try:
+            return Player(presenter, [sink], speaker, self._shown)
+        except Exception:
+            speaker.close()
+            raise
+
     def _run(self, player: Player) -> None:
-        """The player's thread."""
+        """The player's thread. The process ends with it, unless the node was deactivated."""
+        code = 0
         try:
             player.run()
-        except (ValueError, OSError) as error:
-            self.get_logger().error(f"screen: {error}")
-            self.refuse(error)
-        if self.working:
-            self._end()
-
-    def _end(self) -> None:
-        """The window was closed or the stream is over: end the process as Ctrl-C would."""
-        if self.config.exit_at_end:
-            os.kill(os.getpid(), signal.SIGINT)
+        except Exception as error:
+            self.fail(error)
+            code = 2
+        if self.config.exit_at_end and (code or not self._stopping):
+            self.exit_code = code
 
     def _hear_info(self, info: msg.FrameInfo) -> None:
         if not self.is_stale(info.epoch):
