@@ -6,7 +6,6 @@ import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Thread
 from typing import Any
 
 from talking_portrait_ros import msg
@@ -21,7 +20,7 @@ from talking_portrait_ros.realtime.warm_up import warm_up
 from talking_portrait_ros.realtime.worker import Worker
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
-from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters
+from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters, described
 from talking_portrait_ros.ros.outlets import WIRES, ChunkOutlet, FramesOutlet, Outlet
 from talking_portrait_ros.ros.parameters import ParameterSet
 from talking_portrait_ros.stage import Stage
@@ -66,6 +65,8 @@ class StageNode(AvatarNode[StageParameters]):
         self._families: dict[str, ParameterSet[Any]] = {}
         self._mailbox: Mailbox[Any] | None = None
         self._worker: Worker[Any] | None = None
+        self._portraits: Mailbox[msg.References] | None = None
+        self._portrait_worker: Worker[msg.References] | None = None
         self._rate = RecentRate()
 
     def build_stages(self) -> list[tuple[str, Stage[Any, Any, Any]]]:
@@ -89,6 +90,8 @@ class StageNode(AvatarNode[StageParameters]):
         source = INPUT_OF[self._kinds[0]]
         self.subscribe(WIRES[source].kind, source, self._hear, qos.STREAM)
         # Kept across deactivation: a portrait may come while the node is idle.
+        self._portraits = Mailbox(1, "drop_oldest")
+        self._portrait_worker = Worker("portrait", self._portraits, self._renew)
         references = self.create_subscription(
             msg.References, "references", self._hear_references, qos.LATCHED
         )
@@ -109,6 +112,9 @@ class StageNode(AvatarNode[StageParameters]):
 
     def cleanup(self) -> None:
         """Free the weights."""
+        if self._portrait_worker is not None:
+            self._portrait_worker.stop()
+        self._portrait_worker = self._portraits = None
         self._chain = None
         self._outlets.clear()
         for parameters in self._families.values():
@@ -151,10 +157,12 @@ class StageNode(AvatarNode[StageParameters]):
             self.warn_once("too slow for the stream: waiting chunks were dropped")
 
     def _hear_references(self, message: msg.References) -> None:
-        """Encode the portrait beside the worker, so that the one before is drawn meanwhile."""
-        Thread(target=self._renew, args=(message,), name="portrait", daemon=True).start()
+        """Hand the newest portrait over to its own worker."""
+        if self._portraits is not None:
+            self._portraits.put(message)
 
     def _renew(self, message: msg.References) -> None:
+        """Encode a portrait beside the chunks' worker: the one before is drawn meanwhile."""
         chain = self._chain
         try:
             references = convert.references_from_msg(message)
@@ -162,6 +170,10 @@ class StageNode(AvatarNode[StageParameters]):
                 chain.renew(references)
         except ValueError as error:
             self.refuse(error)
+            return
+        except Exception as error:
+            self.counts["errors"] += 1
+            self.warn_once(f"portrait: {described(error)}; the one before stays")
             return
         self.get_logger().info(f"portrait: {', '.join(r.name for r in references.items)}")
 

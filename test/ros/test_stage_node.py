@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from threading import Event
 
 import numpy as np
 import pytest
@@ -173,6 +174,46 @@ def test_portrait_without_a_face_leaves_the_one_before(graph):
     wait_for(lambda: node.counts["refused"] == 1)
     assert node._chain.sessions[0]._references.first.name == "grey"
     assert node.working
+
+
+def test_of_quick_portraits_the_newest_stays_whatever_the_older_ones_cost(graph):
+    node = TinyNode("frames")
+    begun, may_end, names = Event(), Event(), []
+    graph.add(node)
+    stage = node._chain.sessions[0].stage
+    start = stage.start
+
+    def slow_first(references):
+        names.append(references.first.name)
+        if references.first.name == "slow":
+            begun.set()
+            may_end.wait(10)
+        return start(references)
+
+    stage.start = slow_first
+    node._hear_references(portrait(name="slow"))
+    assert begun.wait(10)
+    for name in ("skipped", "newest"):
+        node._hear_references(portrait(name=name))
+    may_end.set()
+    wait_for(lambda: len(names) == 2)
+    wait_for(lambda: node._chain.sessions[0]._references.first.name == "newest")
+    assert names == ["slow", "newest"]
+
+
+def test_stage_that_breaks_at_a_portrait_keeps_the_one_before(graph):
+    node = TinyNode("frames")
+    graph.add(node)
+    node._hear_references(portrait())
+    wait_for(has_portrait(node))
+    stage = node._chain.sessions[0].stage
+    start, stage.start = stage.start, lambda references: 1 / 0
+    node._hear_references(portrait(name="unlucky"))
+    wait_for(lambda: node.counts["errors"] == 1)
+    assert node._chain.sessions[0]._references.first.name == "grey"
+    stage.start = start
+    node._hear_references(portrait(name="next"))
+    wait_for(lambda: node._chain.sessions[0]._references.first.name == "next")
 
 
 def test_lifecycle_goes_round_by_services_and_frees_the_stage(graph):
