@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from talking_portrait_ros.audio.resample import Resampler, mono_float
+from talking_portrait_ros.audio.resample import Resampler, mono_float, require_rate
 from talking_portrait_ros.audio.source import SampleFifo
 from talking_portrait_ros.audio.speech import synthesise
 from talking_portrait_ros.chunks import F32
@@ -74,8 +74,9 @@ class QueueSource:
                 is then as before.
         """
         mono = mono_float(samples, n_channels, "pushed sound")
+        require_rate("sample_rate_hz", sample_rate_hz)
         with self._lock:
-            self._require_room(len(mono) * self._rate_hz // max(sample_rate_hz, 1))
+            self._require_room(len(mono) * self._rate_hz // sample_rate_hz)
             if self._resampler.from_hz != sample_rate_hz:
                 fresh = Resampler(sample_rate_hz, self._rate_hz)
                 self._fifo.append(self._resampler.flush())

@@ -61,7 +61,7 @@ class SpeechRequest:
     pitch_range: int = 50
 
     def __post_init__(self) -> None:
-        if not self.text.strip():
+        if not any(character.isalnum() for character in self.text):
             raise ValueError(f"text={self.text!r}: there is nothing to say; give some words")
         for name, (low, high) in (
             ("speed_wpm", SPEED_WPM),

@@ -65,6 +65,7 @@ def test_a_live_queue_keeps_the_newest_so_that_a_fast_sender_adds_no_delay():
         (np.zeros(0, np.int16), 16_000, 1, "zero-length"),
         (np.array([np.nan], np.float32), 16_000, 1, "NaN"),
         (np.zeros(10, np.int16), 17, 1, "sample_rate_hz=17"),
+        (np.zeros(320, np.int16), 0, 1, "sample_rate_hz=0"),
         (np.zeros(10, np.int16), 16_000, 9, "9 channels"),
         (np.zeros(10, np.int32), 16_000, 1, "int32"),
     ],
@@ -113,6 +114,7 @@ def test_texts_are_spoken_one_after_the_other():
     assert source.exhausted
 
 
-def test_an_empty_text_is_refused():
+@pytest.mark.parametrize("text", ["  ", "...", "?! -"])
+def test_a_text_without_letters_or_digits_is_refused(text):
     with pytest.raises(ValueError, match="nothing to say"):
-        SpeechSource().say("  ")
+        SpeechSource().say(text)
