@@ -49,11 +49,10 @@ class MicSource:
             self._max_samples = int(max_seconds * self.device.sample_rate_hz)
             self._resampler = Resampler(self.device.sample_rate_hz, sample_rate_hz)
             self._n_channels = self._usable_channels()
-            self._stream = self._opened()
-        except ValueError:
+            self._stream = self._started()
+        except Exception:
             self._audio.terminate()
             raise
-        self._stream.start_stream()
 
     @property
     def latency_ns(self) -> int:
@@ -96,12 +95,12 @@ class MicSource:
             f"{self.device.sample_rate_hz} Hz; choose another input"
         )
 
-    def _opened(self) -> Any:
+    def _started(self) -> Any:
         import pyaudio
 
         try:
             with quiet_stderr():
-                return self._audio.open(
+                stream = self._audio.open(
                     rate=self.device.sample_rate_hz,
                     channels=self._n_channels,
                     format=pyaudio.paInt16,
@@ -111,6 +110,8 @@ class MicSource:
                     stream_callback=self._captured,
                     start=False,
                 )
+                stream.start_stream()
+                return stream
         except OSError as error:
             raise ValueError(
                 f"sound input {self.device.name!r} cannot be opened ({error}); is another program "

@@ -99,11 +99,10 @@ class Speaker:
             self._device_hz = self._usable_rate()
             self._resampler = Resampler(sample_rate_hz, self._device_hz)
             self.queue = OutputQueue(self._device_hz)
-            self._stream = self._opened()
-        except ValueError:
+            self._stream = self._started()
+        except Exception:
             self._audio.terminate()
             raise
-        self._stream.start_stream()
 
     @property
     def latency_samples(self) -> int:
@@ -144,12 +143,12 @@ class Speaker:
             return self.device.sample_rate_hz
         return self._rate_hz
 
-    def _opened(self) -> Any:
+    def _started(self) -> Any:
         import pyaudio
 
         try:
             with quiet_stderr():
-                return self._audio.open(
+                stream = self._audio.open(
                     rate=self._device_hz,
                     channels=1,
                     format=pyaudio.paInt16,
@@ -159,6 +158,8 @@ class Speaker:
                     stream_callback=self._wanted,
                     start=False,
                 )
+                stream.start_stream()
+                return stream
         except OSError as error:
             raise ValueError(
                 f"sound output {self.device.name!r} cannot be opened ({error}); is another "

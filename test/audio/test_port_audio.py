@@ -4,8 +4,11 @@ import sys
 
 import pytest
 
+from talking_portrait_ros.audio import microphone
 from talking_portrait_ros.audio.microphone import MicSource
 from talking_portrait_ros.audio.port_audio import choose_device, list_inputs, list_outputs
+from talking_portrait_ros.screen import speaker
+from talking_portrait_ros.screen.speaker import Speaker
 
 
 class PortAudio:
@@ -20,6 +23,8 @@ class PortAudio:
          "defaultSampleRate": 16_000.0},
     ]  # fmt: skip
 
+    terminated = False
+
     def get_device_count(self):
         return len(self.DEVICES)
 
@@ -31,6 +36,18 @@ class PortAudio:
 
     def get_default_output_device_info(self):
         raise OSError("no default")
+
+    def is_format_supported(self, *_args, **_kwargs):
+        return True
+
+    def open(self, **_kwargs):
+        return self
+
+    def start_stream(self):
+        raise OSError(-9999, "Unanticipated host error")
+
+    def terminate(self):
+        self.terminated = True
 
 
 @pytest.mark.parametrize(
@@ -65,3 +82,15 @@ def test_without_pyaudio_the_error_names_the_packages(monkeypatch, use):
     monkeypatch.setitem(sys.modules, "pyaudio", None)
     with pytest.raises(RuntimeError, match="portaudio19-dev, then pip install pyaudio"):
         use()
+
+
+@pytest.mark.parametrize(("module", "use"), [(microphone, MicSource), (speaker, Speaker)])
+def test_a_device_that_opens_but_does_not_start_is_refused_and_given_back(
+    monkeypatch, module, use
+):
+    pytest.importorskip("pyaudio")
+    card = PortAudio()
+    monkeypatch.setattr(module, "port_audio", lambda: card)
+    with pytest.raises(ValueError, match="'Headset' cannot be opened .*Unanticipated host error"):
+        use("Headset")
+    assert card.terminated
