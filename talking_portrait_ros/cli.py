@@ -1,27 +1,33 @@
 """The command `talking-portrait`.
 
-Each subcommand is one file in `commands`. A user's mistake ends in one line that names the field,
-the value and the remedy, and exit code 2; Ctrl-C ends in exit code 0.
+Each subcommand is one file in `commands`, read when it is asked for. A user's mistake ends in one
+line that names the field, the value and the remedy, and exit code 2; Ctrl-C ends in exit code 0.
 """
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import cast
 
 import click
 
 from talking_portrait_ros import __version__
-from talking_portrait_ros.commands.bench import bench
-from talking_portrait_ros.commands.demo import demo
-from talking_portrait_ros.commands.doctor import doctor
-from talking_portrait_ros.commands.evaluate import evaluate
-from talking_portrait_ros.commands.render import render
-from talking_portrait_ros.commands.run import run
-from talking_portrait_ros.commands.train import train
+
+COMMANDS = ("bench", "demo", "doctor", "evaluate", "render", "run", "train")
 
 
 class _Group(click.Group):
-    """Turns errors of a user's making into one line on the terminal."""
+    """Finds the subcommands, and turns errors of a user's making into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"talking_portrait_ros.commands.{cmd_name}")
+        return cast(click.Command, getattr(module, cmd_name))
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -36,7 +42,3 @@ class _Group(click.Group):
 @click.version_option(__version__)
 def main() -> None:
     """A talking face from one picture and a stream of speech."""
-
-
-for command in (bench, demo, doctor, evaluate, render, run, train):
-    main.add_command(command)

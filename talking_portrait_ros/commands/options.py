@@ -28,7 +28,7 @@ def portrait_option() -> Decorator:
 
 def preset_option() -> Decorator:
     """--preset."""
-    names = "\n".join(f"{name}: {preset.description};" for name, preset in PRESETS.items())
+    names = "; ".join(f"{name}: {preset.description}" for name, preset in PRESETS.items())
     return click.option(
         "--preset",
         "preset_name",
