@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from talking_portrait_ros.audio.port_audio import choose_device, port_audio, quiet_stderr
+from talking_portrait_ros.audio.port_audio import choose_device, port_audio
 from talking_portrait_ros.audio.resample import Resampler, mono_float
 from talking_portrait_ros.audio.source import SampleFifo
 from talking_portrait_ros.chunks import F32
+from talking_portrait_ros.quiet import quiet_stderr
 
 BLOCK_MS = 10
 

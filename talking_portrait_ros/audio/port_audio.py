@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from talking_portrait_ros.quiet import quiet_stderr
 
 Direction = Literal["input", "output"]
 
@@ -92,19 +91,6 @@ def list_outputs() -> list[SoundDevice]:
         RuntimeError: PyAudio is not installed; names the packages.
     """
     return _listed("output")
-
-
-@contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """File descriptor 2 shut: ALSA and JACK complain there about devices nobody asked for."""
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
 
 
 def _listed(direction: Direction) -> list[SoundDevice]:

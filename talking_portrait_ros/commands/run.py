@@ -90,8 +90,9 @@ def run(
         report = Path(folder) / "report.json"
         graph = build_graph(layout, paths, sound, screen, preset_name, device, report, namespace)
         code = run_graph(graph)
-        if report.exists():
-            Console().print(latency_table(json.loads(report.read_text())))
+        figures = json.loads(report.read_text()) if report.exists() else {"frames": 0}
+        if figures["frames"]:
+            Console().print(latency_table(figures))
     sys.exit(code)
 
 
@@ -172,8 +173,9 @@ def choose_sound(audio: str | None, mic: str | None, say: str | None, topic: boo
         check_microphone(mic)
         return Sound("mic", {"device": mic})
     if say is not None:
-        if not say.strip():
-            raise ValueError(f"--say {say!r}: there is nothing to say; give some words")
+        from talking_portrait_ros.audio.speech import SpeechRequest
+
+        SpeechRequest(say)
         return Sound("say", {"text": say})
     return Sound("topic", {})
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from talking_portrait_ros.chunks import F32, U8
+from talking_portrait_ros.quiet import quiet_stderr
 
 N_LANDMARKS = 478
 NOSE_TIP, FOREHEAD, CHIN, EDGE_RIGHT, EDGE_LEFT = 4, 10, 152, 234, 454
@@ -35,7 +36,7 @@ def find_landmarks(image: U8, name: str = "portrait") -> F32:
         ValueError: no face, several faces, a face that is too small or not frontal, or
             MediaPipe absent.
     """
-    with _open_mesh() as mesh:
+    with quiet_stderr(), _open_mesh() as mesh:
         faces = _search(mesh, image)
         _require_one(faces, name)
         landmarks = _refine(mesh, image, faces[0])

@@ -57,6 +57,7 @@ def invoke(*words):
         (["run", "--screen", "none"], ["--audio", "--mic", "--say", "--topic"]),
         (["run", "--topic", "--say", "hi", "--screen", "none"], ["--say and --topic"]),
         (["run", "--say", " ", "--screen", "none"], ["nothing to say"]),
+        (["run", "--say", "...", "--screen", "none"], ["nothing to say"]),
         (["run", "--topic", "--screen", "hologram"], ["hologram", "window", "file:PATH", "none"]),
         (["run", "--audio", "no.wav", "--screen", "none"], ["no.wav"]),
         (["run", "--topic", "--screen", "none", "--portrait", "no.jpg"], ["no.jpg"]),
