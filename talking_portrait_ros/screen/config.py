@@ -27,7 +27,7 @@ class ScreenConfig(Config):
         minimum=20.0, maximum=10_000.0, unit="ms",
     )  # fmt: skip
     margin_ms: float = param(
-        10.0, "how much earlier than needed frames should be there", minimum=0.0, maximum=500.0,
+        6.0, "how much earlier than needed frames should be there", minimum=0.0, maximum=500.0,
         unit="ms",
     )  # fmt: skip
     rotate: int = param(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from talking_portrait_ros.chunks import AudioChunk, FrameChunk, Header, Ledger
+from talking_portrait_ros.screen.config import ScreenConfig
 from talking_portrait_ros.screen.presenter import Presenter
 
 MS = 1_000_000
@@ -41,7 +42,7 @@ class Simulation:
     """Runs a presenter through events in order of time."""
 
     def __init__(self, presenter: Presenter | None = None):
-        self.presenter = presenter or Presenter()
+        self.presenter = presenter or Presenter(ScreenConfig(margin_ms=10.0))
         self.events = []
         self.out = []  # (time shown, Presented)
 

@@ -21,7 +21,7 @@ END_NS = captured_ns(100_000)
 
 
 def simulated(n, need_ms, *, without=(), config=None):
-    simulation = Simulation(Presenter(config))
+    simulation = Simulation(Presenter(config) if config else None)
     for k in range(n):
         simulation.sound(k)
         if k not in without:
