@@ -13,7 +13,7 @@ A check returns None or raises AssertionError with a sentence that says what was
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,14 @@ from talking_portrait_ros.chunks import (
     References,
 )
 from talking_portrait_ros.stage import Stage
-from talking_portrait_ros.synthetic import split_chunk, synthetic_input, synthetic_references
+from talking_portrait_ros.synthetic import (
+    changed_from,
+    misfits,
+    moved,
+    split_chunk,
+    synthetic_input,
+    synthetic_references,
+)
 
 AnyStage = Stage[Any, Any, Any]
 N_FRAMES = 16
@@ -87,7 +94,7 @@ def check_lookahead(stage: AnyStage) -> None:
     margins = []
     grain = 1 if stage.in_space else 160
     for position in _changes(_length(whole), grain):
-        got = joined(run_stage(stage, [_changed_from(whole, position)]))
+        got = joined(run_stage(stage, [changed_from(whole, position)]))
         first = _first_difference(got, expected)
         if first is None:
             continue
@@ -140,7 +147,7 @@ def check_constant_memory(stage: AnyStage) -> None:
     for n_frames in (20, 180):
         chunk = synthetic_input(stage, n_frames, seed=9)
         for piece in split_chunk(chunk, [_per_frame(stage)] * n_frames, stage.clock.timebase):
-            stage.step(_moved(piece, frame, stage), state)
+            stage.step(moved(piece, frame, stage), state)
         frame += n_frames
         sizes.append(_state_size(state))
     _assert(sizes[1] <= sizes[0] * 1.01 + 1024,
@@ -159,7 +166,7 @@ def check_refuses_misfits(stage: AnyStage) -> None:
     whole = synthetic_input(stage, N_FRAMES, seed=11)
     expected = joined(run_stage(stage, [whole]))
     state = stage.start(synthetic_references())
-    for misfit in _misfits(whole, stage):
+    for misfit in misfits(whole, stage):
         try:
             stage.step(misfit, state)
         except ValueError as error:
@@ -275,35 +282,6 @@ def _random_lengths(stage: AnyStage, seed: int) -> list[int]:
     highest = 3 * _per_frame(stage)
     lengths = np.random.default_rng(seed).integers(1, highest + 1, 200)
     return [int(length) for length in lengths]
-
-
-def _changed_from(chunk: Any, position: int) -> Any:
-    """The chunk with other data from `position` on."""
-    if isinstance(chunk, AudioChunk):
-        samples = chunk.samples.copy()
-        samples[position:] = -0.5 * samples[position:] + 0.05
-        return dataclasses.replace(chunk, samples=samples)
-    values = chunk.values.copy()
-    values[position:] = 0.7 - values[position:]
-    return dataclasses.replace(chunk, values=values)
-
-
-def _moved(piece: Any, frames: int, stage: AnyStage) -> Any:
-    """The chunk `frames` later in the stream."""
-    if isinstance(piece, AudioChunk):
-        first = piece.first_sample + stage.clock.timebase.first_sample_of(frames)
-        return dataclasses.replace(piece, first_sample=first)
-    return dataclasses.replace(piece, first_frame=_first_frame(piece) + frames)
-
-
-def _misfits(whole: Any, stage: AnyStage) -> Iterator[Chunk]:
-    yield _moved(whole, 5, stage)
-    if isinstance(whole, AudioChunk):
-        yield dataclasses.replace(whole, sample_rate_hz=44_100)
-        return
-    yield dataclasses.replace(whole, space="nobody/knows-1")
-    values = whole.values
-    yield dataclasses.replace(whole, values=np.concatenate([values, values], axis=1))
 
 
 def _describe(chunk: Chunk) -> str:

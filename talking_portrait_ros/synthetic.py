@@ -5,6 +5,8 @@ They have the right type, shape and range for a stage, and mean nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +64,36 @@ def split_chunk(chunk: Chunk, lengths: list[int], timebase: Timebase) -> list[Ch
     edges = [0, *np.minimum(np.cumsum(lengths, dtype=int), total).tolist(), total]
     pairs = zip(edges, edges[1:], strict=False)
     return [_piece(chunk, low, high, timebase) for low, high in pairs if high > low]
+
+
+def changed_from(chunk: Any, position: int) -> Any:
+    """The chunk with other data from `position` on."""
+    if isinstance(chunk, AudioChunk):
+        samples = chunk.samples.copy()
+        samples[position:] = -0.5 * samples[position:] + 0.05
+        return replace(chunk, samples=samples)
+    values = chunk.values.copy()
+    values[position:] = 0.7 - values[position:]
+    return replace(chunk, values=values)
+
+
+def moved(piece: Any, frames: int, stage: Stage[Any, Any, Any]) -> Any:
+    """The chunk `frames` later in the stream."""
+    if isinstance(piece, AudioChunk):
+        first = piece.first_sample + stage.clock.timebase.first_sample_of(frames)
+        return replace(piece, first_sample=first)
+    return replace(piece, first_frame=piece.first_frame + frames)
+
+
+def misfits(whole: Any, stage: Stage[Any, Any, Any]) -> Iterator[Chunk]:
+    """Chunks that a stage has to refuse: at another position, of another rate, space or width."""
+    yield moved(whole, 5, stage)
+    if isinstance(whole, AudioChunk):
+        yield replace(whole, sample_rate_hz=44_100)
+        return
+    yield replace(whole, space="nobody/knows-1")
+    values = whole.values
+    yield replace(whole, values=np.concatenate([values, values], axis=1))
 
 
 def synthetic_references() -> References:
