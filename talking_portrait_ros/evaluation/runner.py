@@ -8,21 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from talking_portrait_ros.chunks import (
-    F32,
-    U8,
-    AudioChunk,
-    Header,
-    LatentBlock,
-    References,
-)
+from talking_portrait_ros.chunks import F32, U8, LatentBlock, References
 from talking_portrait_ros.evaluation.curves import Curve
 from talking_portrait_ros.pipeline import AnyStage, Pipeline, build_pipeline
 from talking_portrait_ros.presets import Preset, preset
 from talking_portrait_ros.spaces import INDEX, MOTION_ARKIT
 from talking_portrait_ros.stage import Clock
-
-CHUNK_FRAMES = 4
 
 
 class Tap:
@@ -67,16 +58,11 @@ class Runner:
         self.name = name
         self._tap = Tap(stages[1][1])
         self.pipeline = Pipeline([stages[0], (stages[1][0], self._tap), *stages[2:]])
-        self.timebase = stages[0][1].clock.timebase
+        self.timebase = self.pipeline.timebase
 
     def frames(self, samples: F32, references: References) -> Iterator[U8]:
         """The frames that `samples` [n] become, uint8 RGB [H, W, 3] each."""
-        state = self.pipeline.start(references)
-        for chunk in self._chunks(samples):
-            for made in self.pipeline.step(chunk, state):
-                yield from made.frames
-        for made in self.pipeline.finish(state):
-            yield from made.frames
+        return self.pipeline.render(samples, references)
 
     def opening(self) -> Curve | None:
         """The lip opening that the generator asked for in the last run, [T]; see `opening_of`.
@@ -87,13 +73,6 @@ class Runner:
             return None
         blocks: list[LatentBlock] = self._tap.heard
         return opening_of(np.concatenate([block.values for block in blocks]))
-
-    def _chunks(self, samples: F32) -> Iterator[AudioChunk]:
-        length = CHUNK_FRAMES * self.timebase.samples_per_frame
-        for first in range(0, len(samples), length):
-            header = Header(stamp_ns=self.timebase.samples_to_ns(first))
-            piece = samples[first : first + length]
-            yield AudioChunk(header, piece, self.timebase.sample_rate_hz, first)
 
 
 def opening_of(motion: F32) -> Curve:
