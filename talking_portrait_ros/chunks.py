@@ -119,6 +119,11 @@ class LatentBlock(Chunk):
 
     `values` is float32 with time first: [T, 58] in `motion/arkit-1`, [T_z, C, h, w] in a video
     space. `n_frames` is the number of frames that the block draws, from `first_frame` on.
+
+    A video space has several frames per latent step, and its first step of a session may stand
+    for a single frame (`Timebase.first_step_alone`). With four frames per step the first block of
+    a session draws 1 + 4 (T_z - 1) frames, and later ones draw 4 T_z from a `first_frame` of
+    1 + 4 k. Only the last block of a session may draw less than its last step describes.
     """
 
     space: str

@@ -78,8 +78,15 @@ class Pipeline:
 
     @property
     def delay_samples(self) -> int:
-        """Algorithmic delay of the whole pipeline, audio samples."""
-        return sum(stage.clock.delay_samples for _, stage in self.stages)
+        """Algorithmic delay of the whole pipeline, audio samples.
+
+        All lookahead, and the fill of the longest block: the wait of a block's first frame for
+        its last one. What comes in blocks fills those of later stages at once.
+        """
+        clocks = [stage.clock for _, stage in self.stages]
+        fill_frames = max(clock.timebase.frames_per_block for clock in clocks) - 1
+        lookahead = sum(clock.all_lookahead_samples for clock in clocks)
+        return lookahead + fill_frames * self.timebase.samples_per_frame
 
     def start(self, references: References) -> PipelineState:
         """Fresh states for one session."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
-from talking_portrait_ros.chunks import Chunk, References
+from talking_portrait_ros.chunks import Chunk, LatentBlock, References
 from talking_portrait_ros.timebase import Timebase
 
 In = TypeVar("In", bound=Chunk, contravariant=True)
@@ -28,17 +28,19 @@ class Clock:
         lookahead_samples: audio after the end of a frame that must be known before the stage
             can put that frame out. Only stages with sound at their input have one.
         lookahead_frames: frames after a frame that must be known. For later stages.
+        hears_input: False where only the pace of the input matters and its content does not,
+            as for a recording.
     """
 
     timebase: Timebase
     lookahead_samples: int = 0
     lookahead_frames: int = 0
+    hears_input: bool = True
 
     @property
-    def delay_samples(self) -> int:
-        """Lookahead plus block fill: wait of a block's first frame after its last sample."""
-        frames = self.lookahead_frames + self.timebase.frames_per_block - 1
-        return self.lookahead_samples + frames * self.timebase.samples_per_frame
+    def all_lookahead_samples(self) -> int:
+        """Both kinds of lookahead, in samples."""
+        return self.lookahead_samples + self.lookahead_frames * self.timebase.samples_per_frame
 
 
 @runtime_checkable
@@ -98,6 +100,28 @@ def require_space(stage: str, expected: str, got: str) -> None:
         raise ValueError(
             f"{stage}: got a chunk of space {got!r}, but works in {expected!r}; "
             "pair stages whose spaces match (see presets.py)"
+        )
+
+
+def require_steps(stage: str, timebase: Timebase, block: LatentBlock) -> None:
+    """Refuse a block whose latent steps do not describe the frames that it draws.
+
+    Raises:
+        ValueError: names the stage, the place and number of the frames, and the steps given.
+    """
+    if not len(block.values) and not block.n_frames:
+        return
+    end_frame = block.first_frame + block.n_frames
+    first_step = timebase.steps_of_frames(block.first_frame)
+    n_steps = timebase.steps_of_frames(end_frame) - first_step
+    begins_a_step = timebase.frames_of_steps(first_step) == block.first_frame
+    if not begins_a_step or n_steps != len(block.values):
+        raise ValueError(
+            f"{stage}: LatentBlock.n_frames={block.n_frames} from first_frame={block.first_frame}"
+            f" on does not fit {len(block.values)} latent steps of "
+            f"{timebase.frames_per_latent_step} frames"
+            f"{', the first of a session alone' if timebase.first_step_alone else ''}; "
+            "send whole latent steps"
         )
 
 

@@ -30,7 +30,7 @@ def synthetic_input(stage: Stage[Any, Any, Any], n_frames: int, seed: int = 0) -
 
     Args:
         stage: the stage that will be given the chunk.
-        n_frames: frames (rounded up to whole latent steps for video latents).
+        n_frames: frames; of the last latent step fewer may be drawn than it describes.
         seed: same seed, same chunk.
     """
     generator = np.random.default_rng(seed)
@@ -39,8 +39,8 @@ def synthetic_input(stage: Stage[Any, Any, Any], n_frames: int, seed: int = 0) -
     if not stage.in_space:
         samples = generator.normal(0, 0.1, n_frames * timebase.samples_per_frame)
         return AudioChunk(header, samples.astype(np.float32), timebase.sample_rate_hz, 0)
-    n_steps = -(-n_frames // timebase.frames_per_latent_step)
-    shape = (n_steps, *stage.in_shape)
+    in_steps = stage.in_space.startswith("video/")
+    shape = (timebase.steps_of_frames(n_frames) if in_steps else n_frames, *stage.in_shape)
     if stage.in_space == MOTION_ARKIT:
         values = generator.uniform(0, 0.3, shape).astype(np.float32)
     else:
@@ -48,8 +48,7 @@ def synthetic_input(stage: Stage[Any, Any, Any], n_frames: int, seed: int = 0) -
     if "features/" in stage.in_space:
         speech = generator.uniform(0, 1, n_frames).astype(np.float32)
         return FeatureChunk(header, stage.in_space, values, speech, 0)
-    n_drawn = n_steps * timebase.frames_per_latent_step
-    return LatentBlock(header, stage.in_space, values, 0, n_drawn)
+    return LatentBlock(header, stage.in_space, values, 0, n_frames)
 
 
 def split_chunk(chunk: Chunk, lengths: list[int], timebase: Timebase) -> list[Chunk]:
@@ -86,7 +85,7 @@ def moved(piece: Any, frames: int, stage: Stage[Any, Any, Any]) -> Any:
 
 
 def misfits(whole: Any, stage: Stage[Any, Any, Any]) -> Iterator[Chunk]:
-    """Chunks that a stage has to refuse: at another position, of another rate, space or width."""
+    """Chunks that a stage has to refuse: another position, rate, space, width or length."""
     yield moved(whole, 5, stage)
     if isinstance(whole, AudioChunk):
         yield replace(whole, sample_rate_hz=44_100)
@@ -94,6 +93,8 @@ def misfits(whole: Any, stage: Stage[Any, Any, Any]) -> Iterator[Chunk]:
     yield replace(whole, space="nobody/knows-1")
     values = whole.values
     yield replace(whole, values=np.concatenate([values, values], axis=1))
+    if isinstance(whole, LatentBlock):
+        yield replace(whole, values=values[:-1])
 
 
 def synthetic_references() -> References:
@@ -119,11 +120,12 @@ def _piece(chunk: Chunk, low: int, high: int, timebase: Timebase) -> Chunk:
         header = chunk.header.at(chunk.header.stamp_ns + timebase.samples_to_ns(low))
         return AudioChunk(header, chunk.samples[low:high], chunk.sample_rate_hz, low)
     values = _values(chunk)[low:high]
-    per_step = timebase.frames_per_latent_step if isinstance(chunk, LatentBlock) else 1
-    header = chunk.header.at(chunk.header.stamp_ns + low * per_step * timebase.frame_ns)
+    in_steps = isinstance(chunk, LatentBlock) and chunk.space.startswith("video/")
+    first = timebase.frames_of_steps(low) if in_steps else low
+    header = chunk.header.at(chunk.header.stamp_ns + first * timebase.frame_ns)
     if isinstance(chunk, FeatureChunk):
-        return FeatureChunk(header, chunk.space, values, chunk.speech[low:high], low)
+        return FeatureChunk(header, chunk.space, values, chunk.speech[low:high], first)
     if isinstance(chunk, LatentBlock):
-        n_frames = (high - low) * per_step
-        return LatentBlock(header, chunk.space, values, low * per_step, n_frames)
+        end = min(timebase.frames_of_steps(high), chunk.n_frames) if in_steps else high
+        return LatentBlock(header, chunk.space, values, first, end - first)
     raise ValueError(f"cannot split a {type(chunk).__name__}")

@@ -20,16 +20,21 @@ class Timebase:
         fps: frames per second.
         frames_per_latent_step: frames that one latent step describes.
         latent_steps_per_block: latent steps that a generator makes at once.
+        first_step_alone: the first latent step of a session describes a single frame, as causal
+            video encoders have it: with four frames per step the steps end after 1, 5, 9, ...
+            frames.
     """
 
     sample_rate_hz: int = 16_000
     fps: int = 25
     frames_per_latent_step: int = 1
     latent_steps_per_block: int = 1
+    first_step_alone: bool = False
 
     def __post_init__(self) -> None:
-        for name in self.__dataclass_fields__:
-            value = getattr(self, name)
+        for name, value in vars(self).items():
+            if name == "first_step_alone":
+                continue
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"Timebase.{name}={value!r}: must be a positive integer")
         if self.sample_rate_hz % self.fps:
@@ -45,7 +50,7 @@ class Timebase:
 
     @property
     def frames_per_block(self) -> int:
-        """Frames in one generated block."""
+        """Frames in one generated block; the first of a session may be shorter."""
         return self.frames_per_latent_step * self.latent_steps_per_block
 
     @property
@@ -77,3 +82,23 @@ class Timebase:
     def complete_frames(self, n_samples: int) -> int:
         """Frames whose samples are all among the first `n_samples`."""
         return n_samples // self.samples_per_frame
+
+    def frames_of_steps(self, n_steps: int) -> int:
+        """Frames that the first `n_steps` latent steps of a session describe."""
+        missing = self.frames_per_latent_step - 1 if self.first_step_alone and n_steps else 0
+        return n_steps * self.frames_per_latent_step - missing
+
+    def steps_of_frames(self, n_frames: int) -> int:
+        """Latent steps that describe the first `n_frames` frames; the last one maybe more."""
+        missing = self.frames_per_latent_step - 1 if self.first_step_alone and n_frames else 0
+        return -(-(n_frames + missing) // self.frames_per_latent_step)
+
+    def complete_blocks(self, n_frames: int) -> int:
+        """Frames, among the first `n_frames`, whose block is complete."""
+        n_steps = self.steps_of_frames(n_frames + 1) - 1
+        return self.frames_of_steps(n_steps - n_steps % self.latent_steps_per_block)
+
+    def block_end(self, frame: int) -> int:
+        """The frame after the last one of the block that `frame` lies in."""
+        n_blocks = -(-self.steps_of_frames(frame + 1) // self.latent_steps_per_block)
+        return self.frames_of_steps(n_blocks * self.latent_steps_per_block)

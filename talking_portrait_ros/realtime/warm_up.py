@@ -14,7 +14,7 @@ def warm_up(stage: Stage[Any, Any, Any]) -> None:
     """Run a short session on made-up input, in chunks of one block, and forget it."""
     state = stage.start(synthetic_references())
     timebase = stage.clock.timebase
-    n_frames = N_CHUNKS * timebase.frames_per_block
+    n_frames = timebase.frames_of_steps(N_CHUNKS * timebase.latent_steps_per_block)
     piece = (
         timebase.latent_steps_per_block
         if stage.in_space.startswith("video/")
