@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ import numpy as np
 
 from talking_portrait_ros.chunks import F32, U8
 from talking_portrait_ros.evaluation.curves import Curve
+from talking_portrait_ros.evaluation.videos import timed_pictures
 
 _CACHE_VERSION = 1
 _RIGHT_EYE = (33, 160, 158, 133, 153, 144)
@@ -109,7 +110,15 @@ def track_frames(frames: Iterable[U8], name: str = "frames") -> FaceTrack:
         ValueError: MediaPipe absent, or no face in more than half of the frames.
     """
     with FaceTracker() as tracker:
-        marks = [tracker.landmarks(frame) for frame in frames]
+        return track_landmarks([tracker.landmarks(frame) for frame in frames], name)
+
+
+def track_landmarks(marks: Sequence[F32 | None], name: str = "frames") -> FaceTrack:
+    """The measures of frames whose landmarks were found, or not.
+
+    Raises:
+        ValueError: no face in more than half of the frames.
+    """
     found = np.array([m is not None for m in marks], np.float32)
     if not len(marks) or found.mean() < 0.5:
         raise ValueError(
@@ -155,30 +164,14 @@ def read_frames(path: str | Path) -> Iterator[U8]:
     Raises:
         ValueError: unreadable file or no picture track.
     """
-    return _frames(Path(path), [])
+    return (picture() for _, picture in timed_pictures(path))
 
 
 def _frames(path: Path, times_s: list[float]) -> Iterator[U8]:
     """Pictures, while their times (from the start of the sound) are put into `times_s`."""
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise ValueError(f"{path}: holds no pictures; give a video of a speaking face")
-            start_s = _sound_start_s(container)
-            for frame in container.decode(video=0):
-                times_s.append(float(frame.time or 0.0) - start_s)
-                yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-    except (av.error.FFmpegError, OSError) as error:
-        raise ValueError(f"{path}: cannot be read as a video ({error.strerror})") from None
-
-
-def _sound_start_s(container: Any) -> float:
-    if not container.streams.audio:
-        return 0.0
-    sound = container.streams.audio[0]
-    return float((sound.start_time or 0) * sound.time_base)
+    for time_s, picture in timed_pictures(path):
+        times_s.append(time_s)
+        yield picture()
 
 
 def _at_rate(track: FaceTrack, times_s: Curve, fps: int) -> FaceTrack:

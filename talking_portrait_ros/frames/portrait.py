@@ -92,21 +92,21 @@ def crop_face(reference: Reference, resolution: int) -> Reference:
     """
     reference = with_landmarks(reference)
     assert reference.landmarks is not None
-    left, top, side = _square(reference.image, reference.landmarks)
+    left, top, side = face_square(reference.image, reference.landmarks)
     scale = resolution / side
     if scale > _SHARP_UPSCALE:
         _log.warning(
             "%s: the face is %.0f px high and is enlarged %.1f times; a larger picture is sharper",
             reference.name, face_height(reference.landmarks), scale,
         )  # fmt: skip
-    image = _cut(reference.image, left, top, side, resolution)
+    image = cut_square(reference.image, left, top, side, resolution)
     # Pixel centres: x' + .5 = (x + .5 - left) * scale.
     moved = (reference.landmarks + np.array([0.5 - left, 0.5 - top, 0])) * scale - _CENTRE
     return Reference(image, moved.astype(np.float32), reference.name)
 
 
-def _square(image: U8, landmarks: F32) -> tuple[int, int, int]:
-    """Left, top and side of the crop, pixels."""
+def face_square(image: U8, landmarks: F32) -> tuple[int, int, int]:
+    """Left, top and side of the crop around a face, pixels; it may leave the picture."""
     height, width = image.shape[:2]
     face = face_height(landmarks)
     if height == width and _FRAMED[0] < face / height < _FRAMED[1]:
@@ -123,7 +123,8 @@ def _inside(start: float, side: int, length: int) -> int:
     return round(start + float(np.clip(wanted - start, -0.1 * side, 0.1 * side)))
 
 
-def _cut(image: U8, left: int, top: int, side: int, resolution: int) -> U8:
+def cut_square(image: U8, left: int, top: int, side: int, resolution: int) -> U8:
+    """A square of `image`, `resolution` pixels wide; outside the border continues blurred."""
     height, width = image.shape[:2]
     pads = (max(-top, 0), max(top + side - height, 0), max(-left, 0), max(left + side - width, 0))
     if any(pads):
