@@ -21,6 +21,7 @@ from talking_portrait_ros.chunks import (
     LatentBlock,
     References,
 )
+from talking_portrait_ros.realtime import video_blocks
 from talking_portrait_ros.realtime.recent import RecentTimes
 from talking_portrait_ros.stage import Stage, require_space
 from talking_portrait_ros.timebase import Timebase
@@ -90,6 +91,19 @@ class Session:
         """Forget the state; the next chunk begins a new one."""
         self._state = None
 
+    def pieces(self, chunk: Chunk) -> list[Chunk]:
+        """What to push one after the other for `chunk`: video latents, as the stage draws them.
+
+        Raises:
+            ValueError: the chunk does not fit the stage.
+        """
+        if not isinstance(chunk, LatentBlock) or not self.stage.in_space.startswith("video/"):
+            return [chunk]
+        self._require_fit(chunk)
+        timebase = self.stage.clock.timebase
+        begins = video_blocks.begins_a_session(chunk, timebase, self._is_next(chunk))
+        return [*video_blocks.in_decoder_blocks(chunk, timebase, begins)]
+
     def push(self, chunk: Chunk) -> list[Chunk]:
         """What `chunk` completes, at the positions of the stream.
 
@@ -131,24 +145,34 @@ class Session:
                     f"{self.name}: values have shape {list(chunk.values.shape)}, expected "
                     f"{['T', *self.stage.in_shape]}; the space {chunk.space!r} fixes it"
                 )
+        if isinstance(chunk, LatentBlock):
+            video_blocks.require_whole_steps(self.name, chunk, self.stage.clock.timebase)
+
+    def _is_next(self, chunk: Chunk) -> bool:
+        """True where the state has seen all that comes before `chunk`."""
+        return self._state is not None and _first(chunk) == self._expected
 
     def _close_where_broken(self, chunk: Chunk) -> list[Chunk]:
-        """End the state at a gap or for a new portrait; what was inside comes out."""
+        """End the state at a gap, at a beginning or for a new portrait; the inside comes out."""
         if self._state is None:
             return []
-        jumped = _first(chunk) != self._expected
+        jumped = not self._is_next(chunk)
         self.counts.jumps += jumped
-        if not jumped and self._references is self._started_with:
+        timebase = self.stage.clock.timebase
+        begins = isinstance(chunk, LatentBlock) and video_blocks.begins_a_session(
+            chunk, timebase, continues=not jumped
+        )
+        if not jumped and not begins and self._references is self._started_with:
             return []
         return [output for output in self._finished(end_of_stream=False) if _length(output)]
 
     def _opened_at(self, chunk: Chunk) -> Chunk | None:
-        """A new state that begins with `chunk`; the part of it that lies on whole frames."""
+        """A new state that begins with `chunk`; the part of it that a state can begin with."""
         references = self._references
         if references is None:
             self.counts.waiting += 1
             return None
-        aligned = _on_whole_frames(chunk, self.stage.clock.timebase)
+        aligned = _from_a_border(chunk, self.stage.clock.timebase)
         if aligned is None:
             return None
         fresh, self._prepared = self._prepared, None
@@ -217,9 +241,10 @@ class Chain:
         if index == len(self.sessions):
             return
         session = self.sessions[index]
-        for output in session.push(chunk):
-            yield session.name, output
-            yield from self._through(index + 1, output)
+        for piece in session.pieces(chunk):
+            for output in session.push(piece):
+                yield session.name, output
+                yield from self._through(index + 1, output)
 
 
 def _first(chunk: Chunk) -> int:
@@ -247,8 +272,13 @@ def _moved(chunk: Chunk, by: int) -> Chunk:
     return replace(chunk, **changes)
 
 
-def _on_whole_frames(chunk: Chunk, timebase: Timebase) -> Chunk | None:
-    """The part of `chunk` from the first frame boundary on; None where it ends before."""
+def _from_a_border(chunk: Chunk, timebase: Timebase) -> Chunk | None:
+    """The part of `chunk` that a fresh state can begin with; None where there is none.
+
+    Sound begins on a frame boundary, video latents with a step that stands alone.
+    """
+    if isinstance(chunk, LatentBlock):
+        return video_blocks.as_first(chunk, timebase)
     if not isinstance(chunk, AudioChunk):
         return chunk
     skip = -chunk.first_sample % timebase.samples_per_frame
