@@ -55,6 +55,45 @@ PRESETS: dict[str, Preset] = {
 }
 
 
+FRAMES: dict[str, StageSpec] = {
+    "rig_512": StageSpec("rig", {"resolution": 512}),
+    "ref_vae_512": StageSpec("reference_vae", {"weights": "ref_vae_512"}),
+    "ref_vae_tiny": StageSpec(
+        "reference_vae",
+        {
+            "resolution": 64,
+            "widths": (8, 8, 16, 16, 16),
+            "decoder_widths": (8, 8, 8, 16, 16),
+            "fusion_blocks": 1,
+            "fusion_head": 8,
+            "warp_width": 8,
+            "latent_channels": 16,
+        },
+    ),
+    "ref_vae_paper_512": StageSpec(
+        "reference_vae",
+        {
+            "patch": 1,
+            "widths": (128, 256, 512, 1024, 1024, 1024, 1024),
+            "blocks": (2, 2, 2, 2, 0, 1, 1),
+            "decoder_widths": (128, 256, 512, 1024, 1024, 1024, 1024),
+            "decoder_blocks": (2, 2, 2, 2, 0, 1, 1),
+            "time_kernels": (3, 3, 3, 3, 3, 3, 3),
+            "down_times": (1, 2, 2, 1, 1, 1),
+            "up_times": (1, 2, 2, 1, 1, 1),
+            "resampling_kernel": 3,
+            "fusion_level": 4,
+            "fusion_blocks": 6,
+            "fusion_head": 64,
+            "fusion_mlp_ratio": 4,
+            "warp_width": 0,
+            "base_stride": 0,
+        },
+    ),
+}
+"""Frames stages by name, for commands that need no whole pipeline."""
+
+
 def preset(name: str) -> Preset:
     """The preset called `name`.
 
@@ -64,3 +103,14 @@ def preset(name: str) -> Preset:
     if name not in PRESETS:
         raise ValueError(f"preset={name!r} does not exist; choose one of {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def frames_spec(name: str) -> StageSpec:
+    """The frames stage called `name`.
+
+    Raises:
+        ValueError: no such stage; lists the ones there are.
+    """
+    if name not in FRAMES:
+        raise ValueError(f"frames={name!r} does not exist; choose one of {', '.join(FRAMES)}")
+    return FRAMES[name]

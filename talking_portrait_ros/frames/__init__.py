@@ -8,6 +8,7 @@ from __future__ import annotations
 from talking_portrait_ros.registry import Family, family_names, load_family
 
 FAMILIES = {
+    "reference_vae": "talking_portrait_ros.frames.reference_vae",
     "rig": "talking_portrait_ros.frames.rig",
 }
 

@@ -27,7 +27,7 @@ def weights_names() -> list[str]:
 
 
 def load_weights(name: str, expected: Mapping[str, tuple[int, ...]], train: str) -> dict[str, F32]:
-    """The float32 arrays of the weights `name`.
+    """The arrays of the weights `name`, stored in single or half precision, as float32.
 
     Args:
         name: file name without ending.
@@ -55,7 +55,7 @@ def load_weights(name: str, expected: Mapping[str, tuple[int, ...]], train: str)
                 f"{_shape(found)}; the file belongs to another model, make it with `{train}`"
             )
         _check_numbers(name, tensor, arrays[tensor], train)
-    return arrays
+    return {tensor: array.astype(np.float32) for tensor, array in arrays.items()}
 
 
 def _read(path: Path) -> dict[str, F32]:
@@ -69,9 +69,9 @@ def _read(path: Path) -> dict[str, F32]:
 
 
 def _check_numbers(name: str, tensor: str, values: F32, train: str) -> None:
-    if values.dtype != np.float32 or not np.isfinite(values).all():
+    if values.dtype not in (np.float32, np.float16) or not np.isfinite(values).all():
         raise ValueError(
-            f"weights={name!r}: tensor {tensor!r} is not finite float32; make it with `{train}`"
+            f"weights={name!r}: tensor {tensor!r} is not finite float32 or float16; make it with `{train}`"
         )
 
 

@@ -1,0 +1,17 @@
+"""S1, decoder: the reference-guided deep-compression causal VAE.
+
+Reads `video/ref-vae-*`: 8 x 8 x 64 numbers per four frames of 512 x 512. See README.md.
+"""
+
+from __future__ import annotations
+
+from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
+from talking_portrait_ros.frames.reference_vae.renderer import ReferenceVaeDecoder
+from talking_portrait_ros.presets import FRAMES
+from talking_portrait_ros.registry import Family
+
+FAMILY = Family(
+    config=ReferenceVaeConfig,
+    build=ReferenceVaeDecoder,
+    tiny=ReferenceVaeConfig.from_dict(FRAMES["ref_vae_tiny"].options),
+)

@@ -1,0 +1,79 @@
+"""Lays the references' moved pictures into the paint: the last, full-size part of decoding.
+
+On a CPU this is done by OpenCV, frame by frame, within a grey level or two of what
+`ReferenceVae.decode` gives: at full size PyTorch needs more time for these few operations than
+for the network.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from talking_portrait_ros.chunks import U8
+from talking_portrait_ros.frames.reference_vae.decoder import Painting, ReferenceCache
+from talking_portrait_ros.frames.reference_vae.model import Decoded, composed
+
+LEAST_SHARE = 0.01  # a reference that nothing in a frame uses more than this is left out of it
+
+
+class Compositor(Protocol):
+    """Makes pictures of a painting."""
+
+    def frames(self, painting: Painting) -> U8:
+        """uint8 RGB [T, H, W, 3] of the one clip of `painting`."""
+        ...
+
+
+class TorchCompositor:
+    """Any device, as in training."""
+
+    def __init__(self, references: ReferenceCache) -> None:
+        self._references = references
+
+    def frames(self, painting: Painting) -> U8:
+        """As in `Compositor`."""
+        decoded: Decoded = composed(painting, self._references)
+        grey: Tensor = (decoded.frames[0] * 255).round().clamp(0, 255).to(torch.uint8)
+        return grey.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+class OpenCvCompositor:
+    """On a CPU, for references uint8 RGB [M, H, W, 3]."""
+
+    def __init__(self, references: U8) -> None:
+        self._references = references
+
+    def frames(self, painting: Painting) -> U8:
+        """As in `Compositor`."""
+        paint: NDArray[np.float32] = painting.paint[0].numpy()  # [T, H, W, 3]
+        out = np.empty(paint.shape, np.uint8)
+        for index, own in enumerate(paint):
+            picture = cv2.multiply(own, (255.0,) * 4)
+            if painting.warp is not None:
+                coords = painting.warp.coords[0, index].numpy()
+                self._lay_in(picture, coords, painting.warp.weights[0, index].numpy())
+            # convertScaleAbs rounds and saturates, but would turn what is below black over.
+            out[index] = cv2.convertScaleAbs(cv2.max(picture, 0.0))
+        return out
+
+    def _lay_in(
+        self, picture: NDArray[np.float32], coords: NDArray[Any], weights: NDArray[Any]
+    ) -> None:
+        """Add each reference, moved by coords [M, 2, h, w] and weighted [M + 1, h, w]."""
+        height, width = picture.shape[:2]
+        for reference, where, share in zip(self._references, coords, weights, strict=False):
+            if share.max() < LEAST_SHARE:
+                continue
+            pixels = (where.transpose(1, 2, 0) + 1) * (width / 2, height / 2) - 0.5
+            field = cv2.resize(pixels.astype(np.float32), (width, height))
+            moved = cv2.remap(
+                reference, field, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )  # type: ignore[call-overload]
+            large = cv2.resize(np.repeat(share[..., None], 3, axis=2), (width, height))
+            cv2.accumulateProduct(moved.astype(np.float32), large, picture)

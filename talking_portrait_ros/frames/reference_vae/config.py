@@ -1,0 +1,95 @@
+"""Settings of the reference-guided deep-compression causal VAE (S1)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from talking_portrait_ros.config import Config, param
+
+
+@dataclass(frozen=True)
+class ReferenceVaeConfig(Config):
+    """The network. Level 0 is the picture folded by `patch`; each level halves the size.
+
+    `down_times[i]` and `up_times[i]` say by how much the rate changes
+    between level i and i + 1. The levels up to
+    `fusion_level` are the paper's E1 and D2, the deeper ones E2 and D1.
+    """
+
+    weights: str = param("", "shipped weights; empty: random ones (architecture and speed checks)")
+    seed: int = param(0, "seed of random weights", minimum=0)
+    resolution: int = param(512, "height and width of the frames", minimum=32, maximum=2048,
+                            unit="px")  # fmt: skip
+    max_references: int = param(3, "pictures of the person used, the first ones; 0: none",
+                                minimum=0, maximum=3)  # fmt: skip
+    patch: int = param(4, "side of the square of pixels that is one position of level 0",
+                       choices=(1, 2, 4, 8))  # fmt: skip
+    latent_channels: int = param(64, "channels of the latent", minimum=1)
+    widths: tuple[int, ...] = param((24, 48, 96, 192, 192), "encoder channels per level")
+    blocks: tuple[int, ...] = param((0, 1, 1, 1, 1), "encoder residual blocks per level")
+    decoder_widths: tuple[int, ...] = param((24, 48, 96, 192, 192), "decoder channels per level")
+    decoder_blocks: tuple[int, ...] = param((0, 0, 1, 1, 1), "decoder residual blocks per level")
+    time_kernels: tuple[int, ...] = param((1, 1, 1, 1, 3), "temporal kernel per level")
+    down_times: tuple[int, ...] = param((1, 2, 2, 1), "division of the rate between levels")
+    up_times: tuple[int, ...] = param((1, 4, 1, 1), "multiplication of the rate between decoder "
+                                      "levels")  # fmt: skip
+    resampling: str = param("residual", "residual: with CR-VA shortcuts; interpolation: without",
+                            choices=("residual", "interpolation"))  # fmt: skip
+    resampling_kernel: int = param(1, "convolution of the resamplings", choices=(1, 3))
+    fusion_level: int = param(3, "level at which the references are attended to", minimum=0)
+    fusion_blocks: int = param(2, "transformer blocks of the fusion", minimum=0)
+    fusion_head: int = param(48, "width of an attention head", minimum=4)
+    fusion_mlp_ratio: int = param(2, "hidden width of the MLP / width", minimum=1)
+    warp_width: int = param(24, "channels of the reference details that are moved by a predicted "
+                                "warp; 0: no warp, cross-attention alone", minimum=0)  # fmt: skip
+    base_stride: int = param(4, "the linear path works on the picture shrunk by this; 0: none",
+                             minimum=0)  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        n_levels = len(self.widths)
+        for name in ("blocks", "decoder_widths", "decoder_blocks", "time_kernels"):
+            self._require(name, len(getattr(self, name)) == n_levels, f"{n_levels} numbers")
+        for name in ("down_times", "up_times"):
+            times = getattr(self, name)
+            ok = len(times) == n_levels - 1 and set(times) <= {1, 2, 4}
+            self._require(name, ok, f"{n_levels - 1} numbers, each 1, 2 or 4")
+        same = math.prod(self.up_times) == self.time_factor
+        self._require("up_times", same, f"numbers whose product is {self.time_factor}")
+        self._require("fusion_level", 0 < self.fusion_level < n_levels, f"1 to {n_levels - 1}")
+        self._require("resolution", self.resolution % self.space_factor == 0,
+                      f"a multiple of {self.space_factor}")  # fmt: skip
+        fits = not self.base_stride or self.base_stride == self.patch
+        self._require("base_stride", fits, f"0 or the patch, {self.patch}")
+
+    def _require(self, name: str, ok: bool, expected: str) -> None:
+        if not ok:
+            raise ValueError(
+                f"ReferenceVaeConfig.{name}={getattr(self, name)!r}: expected {expected}"
+            )
+
+    @property
+    def space_factor(self) -> int:
+        """Pixels along one side of a latent position."""
+        return self.patch * 2 ** (len(self.widths) - 1)
+
+    @property
+    def time_factor(self) -> int:
+        """Frames of a latent step, the first step apart."""
+        return math.prod(self.down_times)
+
+    @property
+    def compression_ratio(self) -> float:
+        """Numbers in the frames / numbers in their latents (768 in the paper)."""
+        return 3 * self.space_factor**2 * self.time_factor / self.latent_channels
+
+    @property
+    def latent_size(self) -> int:
+        """Height and width of the latent."""
+        return self.resolution // self.space_factor
+
+    @property
+    def space(self) -> str:
+        """Name of the latent space; one per set of trained weights."""
+        return f"video/{(self.weights or 'ref_vae_random').replace('_', '-')}"

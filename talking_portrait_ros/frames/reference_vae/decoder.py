@@ -1,0 +1,197 @@
+"""The decoder: latents and references in, frames out (D1, the fusion, D2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
+from talking_portrait_ros.frames.reference_vae.warp import (
+    Warp,
+    Warper,
+    WarpSource,
+    enlarge,
+    look_up,
+    mixed,
+)
+from talking_portrait_ros.nn.attention import KeysValues, ReferenceBlock, picture_rotary
+from talking_portrait_ros.nn.causal import CausalConv, ResidualBlock
+from talking_portrait_ros.nn.memory import Memory
+from talking_portrait_ros.nn.resampling import Up, repeat_steps
+
+
+@dataclass(frozen=True)
+class ReferenceCache:
+    """What the decoder keeps of the references for a whole session; empty for none.
+
+    Attributes:
+        keys_values: per block of the fusion.
+        warp: for the warper; None without one.
+        pictures: the references, [B, M, 3, H, W] 0..1.
+        small: the same at level 0, [B, M, 3, h0, w0].
+    """
+
+    keys_values: tuple[KeysValues, ...]
+    warp: WarpSource | None
+    pictures: Tensor | None
+    small: Tensor | None
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What the decoder makes of latents; `compositing` joins it with the references.
+
+    Attributes:
+        paint: the frames' own part, about 0..1, [B, T, H, W, 3].
+        warp: where the rest comes from; None without references or without a warper.
+    """
+
+    paint: Tensor
+    warp: Warp | None
+
+
+class Decoder(nn.Module):
+    """All levels of the decoder."""
+
+    def __init__(self, config: ReferenceVaeConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths, level = config.decoder_widths, config.fusion_level
+        strides = [config.patch * 2**index for index in range(len(widths))]
+        self.enter = CausalConv(config.latent_channels, widths[-1], 3)
+        self.levels = nn.ModuleList(
+            nn.ModuleList(ResidualBlock(width, kernel, stride) for _ in range(n_blocks))
+            for width, kernel, stride, n_blocks in zip(
+                widths, config.time_kernels, strides, config.decoder_blocks, strict=True
+            )
+        )
+        self.ups = nn.ModuleList(
+            Up(n_in, n_out, time, config.resampling_kernel, config.resampling)
+            for n_out, n_in, time in zip(widths, widths[1:], config.up_times, strict=False)
+        )
+        self.fusion = nn.ModuleList(
+            ReferenceBlock(
+                widths[level], config.widths[level], config.fusion_head, config.fusion_mlp_ratio
+            )
+            for _ in range(config.fusion_blocks)
+        )
+        detail = config.warp_width
+        self.warper = Warper(config) if detail else None
+        self.join = CausalConv(2 * detail, widths[1], 3) if detail else None
+        n_extra = 3 * (bool(config.base_stride) + bool(detail))
+        n_base = 3 * bool(config.base_stride)
+        self.paint = CausalConv(widths[0] + n_extra, widths[0], 3)
+        self.leave = CausalConv(widths[0] + n_base, 3 * config.patch**2, 1)
+        self._begin_as_base()
+
+    @torch.no_grad()
+    def _begin_as_base(self) -> None:
+        """Let the paint begin as the linear path's picture, or else as mid-grey."""
+        conv = self.leave.conv
+        if self.config.base_stride:
+            conv.weight.zero_()
+            conv.bias.zero_()
+            for colour in range(3):
+                conv.weight[colour::3, colour - 3] = 1  # type: ignore[index]
+        else:
+            conv.bias.fill_(0.5)  # type: ignore[union-attr]
+
+    def read(self, features: list[Tensor], pictures: Tensor) -> ReferenceCache:
+        """The cache of references, from encoder features [B, M, h, w, C] and their pictures."""
+        coarse = features[self.config.fusion_level]
+        rotary = picture_rotary(*coarse.shape[2:4], self.config.fusion_head, coarse.device)
+        tokens = coarse.flatten(2, 3)
+        pairs = tuple(block.read(tokens, rotary) for block in self.fusion)
+        if self.warper is None:
+            return ReferenceCache(pairs, None, None, None)
+        small = functional.avg_pool2d(pictures.flatten(0, 1), self.config.patch)
+        source = self.warper.read(coarse, features[1])
+        return ReferenceCache(pairs, source, pictures, small.unflatten(0, pictures.shape[:2]))
+
+    def forward(
+        self,
+        latents: Tensor,
+        base: Tensor | None,
+        references: ReferenceCache,
+        memory: Memory | None = None,
+    ) -> Painting:
+        """The painting of latents [B, T_z, h, w, C]; `base`: linear path's picture per step."""
+        fresh = memory is None or memory.fresh
+        x = self._through(self.enter(latents), memory, len(self.levels) - 1, fresh)
+        fused = self._fuse(x, references)
+        x = self._blocks(fused, self.config.fusion_level, memory)
+        for level in range(self.config.fusion_level - 1, 0, -1):
+            x = self._blocks(self.ups[level](x, fresh), level, memory)
+        warp = self._warp(x, fused, references, fresh)
+        if self.warper is not None and self.join is not None:
+            x = x + self.join(self.warper.without(x) if warp is None else warp.details)
+        x = self._blocks(self.ups[0](x, fresh), 0, memory)
+        return Painting(self._paint(x, base, warp, references, fresh), warp)
+
+    def _through(self, x: Tensor, memory: Memory | None, top: int, fresh: bool) -> Tensor:
+        """D1: from the deepest level to the one of the fusion."""
+        for level in range(top, self.config.fusion_level, -1):
+            x = self.ups[level - 1](self._blocks(x, level, memory), fresh)
+        return x
+
+    def _blocks(self, x: Tensor, level: int, memory: Memory | None) -> Tensor:
+        for block in self.levels[level]:  # type: ignore[union-attr]
+            x = block(x, memory)
+        return x
+
+    def _fuse(self, x: Tensor, references: ReferenceCache) -> Tensor:
+        height, width = x.shape[2:4]
+        rotary = picture_rotary(height, width, self.config.fusion_head, x.device)
+        tokens = x.flatten(2, 3)
+        pairs = references.keys_values or (None,) * len(self.fusion)
+        for block, pair in zip(self.fusion, pairs, strict=True):
+            tokens = block(tokens, pair, rotary)
+        return tokens.unflatten(2, (height, width))
+
+    def _warp(
+        self, x: Tensor, fused: Tensor, references: ReferenceCache, fresh: bool
+    ) -> Warp | None:
+        if self.warper is None or references.warp is None:
+            return None
+        coarse = self.warper.coarse(fused, references.warp, fresh)
+        warp: Warp = self.warper(x, coarse, references.warp)
+        return warp
+
+    def _paint(
+        self,
+        x: Tensor,
+        base: Tensor | None,
+        warp: Warp | None,
+        references: ReferenceCache,
+        fresh: bool,
+    ) -> Tensor:
+        """Level 0 features to the frames' own part of the pictures, [B, T, H, W, 3]."""
+        height, width = x.shape[2:4]
+        share = None
+        parts = [x]
+        if self.warper is not None:
+            given = x.new_zeros(*x.shape[:-1], 3)
+            if warp is not None and references.small is not None:
+                weights = enlarge(warp.weights, height, width)
+                share = weights[:, :, -1, :, :, None]
+                given = mixed(
+                    look_up(references.small, enlarge(warp.coords, height, width)), weights
+                )
+            parts.append(given)
+        if base is not None:
+            base = repeat_steps(base, self.config.time_factor, fresh)  # [B, T, h0, w0, 3]
+            parts.append(base if share is None else share * base)
+        hidden = functional.silu(self.paint(torch.cat(parts, dim=-1)))
+        if base is not None:
+            hidden = torch.cat([hidden, parts[-1]], dim=-1)
+        return unfold_patches(self.leave(hidden), self.config.patch)
+
+
+def unfold_patches(numbers: Tensor, patch: int) -> Tensor:
+    """Pictures [B, T, H, W, 3] of positions [B, T, H/p, W/p, p p 3], colour fastest."""
+    b, t, h, w, _ = numbers.shape
+    cells = numbers.view(b, t, h, w, patch, patch, 3).transpose(3, 4)
+    return cells.reshape(b, t, h * patch, w * patch, 3)

@@ -1,0 +1,27 @@
+"""Makes the network with its weights."""
+
+from __future__ import annotations
+
+import torch
+
+from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
+from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
+from talking_portrait_ros.weights import load_weights
+
+TRAIN = "talking-portrait train reference-vae"
+
+
+def build_model(config: ReferenceVaeConfig, device: str = "cpu") -> ReferenceVae:
+    """The network of `config` for inference: shipped weights, or random ones where it names none.
+
+    Raises:
+        ValueError: the weights are missing or belong to another config.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = ReferenceVae(config)
+    if config.weights:
+        shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+        arrays = load_weights(config.weights, shapes, TRAIN)
+        model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+    return model.to(device).eval().requires_grad_(False)

@@ -1,0 +1,115 @@
+"""The frames stage of the family: blocks of video latents in, frames out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from talking_portrait_ros.chunks import U8, FrameChunk, Header, LatentBlock, References
+from talking_portrait_ros.frames.portrait import crop_face
+from talking_portrait_ros.frames.reference_vae.compositing import (
+    Compositor,
+    OpenCvCompositor,
+    TorchCompositor,
+)
+from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
+from talking_portrait_ros.frames.reference_vae.decoder import ReferenceCache
+from talking_portrait_ros.frames.reference_vae.load import build_model
+from talking_portrait_ros.nn.memory import Memory
+from talking_portrait_ros.stage import Clock, require_next, require_space, require_steps
+from talking_portrait_ros.timebase import Timebase
+
+STAGE = "frames/reference_vae"
+
+
+@dataclass
+class DecoderState:
+    """One session: the references, what the convolutions remember, where the stream stands."""
+
+    references: ReferenceCache
+    compositor: Compositor
+    memory: Memory
+    next_frame: int = 0
+    header: Header = field(default_factory=Header)
+
+
+class ReferenceVaeDecoder:
+    """Decodes `video/ref-vae-*` with the pictures of the person at hand."""
+
+    out_space = ""
+
+    def __init__(self, config: ReferenceVaeConfig, device: str = "cpu") -> None:
+        """A decoder on `device`.
+
+        Raises:
+            ValueError: the weights are missing or belong to another config.
+        """
+        self.config = config
+        self.device = torch.device(device)
+        self.model = build_model(config, device)
+        self.in_space = config.space
+        side = config.latent_size
+        self.in_shape = (config.latent_channels, side, side)
+        steps = Timebase(frames_per_latent_step=config.time_factor, first_step_alone=True)
+        self.clock = Clock(steps)
+
+    @torch.inference_mode()
+    def start(self, references: References) -> DecoderState:
+        """A session; all its pictures are cropped to the face and encoded here, once.
+
+        Raises:
+            ValueError: no usable face in a picture; names the remedy.
+        """
+        size = self.config.resolution
+        chosen = references.items[: self.config.max_references]
+        crops = [crop_face(item, size).image for item in chosen]
+        pictures = np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
+        cache = self.model.encode_references(as_floats(pictures, self.device)[None])
+        on_cpu = self.device.type == "cpu"
+        compositor = OpenCvCompositor(pictures) if on_cpu else TorchCompositor(cache)
+        return DecoderState(cache, compositor, self.model.decoder_memory(1, size, size))
+
+    @torch.inference_mode()
+    def step(self, chunk: LatentBlock, state: DecoderState) -> list[FrameChunk]:
+        """The frames of a block of any number of latent steps.
+
+        Raises:
+            ValueError: another space, a wrong shape, or a block that does not continue the stream.
+        """
+        require_space(STAGE, self.in_space, chunk.space)
+        if chunk.values.shape[1:] != self.in_shape:
+            raise ValueError(
+                f"{STAGE}: LatentBlock.values is {chunk.values.shape}; expected shape "
+                f"[T_z, {', '.join(map(str, self.in_shape))}]"
+            )
+        require_next(STAGE, "first_frame", state.next_frame, chunk.first_frame)
+        require_steps(STAGE, self.clock.timebase, chunk)
+        state.next_frame = chunk.first_frame + chunk.n_frames
+        stamp = chunk.header.stamp_ns + chunk.n_frames * self.clock.timebase.frame_ns
+        header = replace(chunk.header, end_of_stream=False)
+        state.header = header.at(stamp)
+        if not chunk.n_frames:
+            return []
+        latents = torch.from_numpy(np.ascontiguousarray(chunk.values)).to(self.device)[None]
+        steps = latents.split(1, dim=1)  # a step at a time: memory as small as can be
+        frames = np.concatenate([self._decode(latent, state) for latent in steps])
+        return [FrameChunk(header, frames[: chunk.n_frames], chunk.first_frame)]
+
+    def _decode(self, latent: Tensor, state: DecoderState) -> U8:
+        painting = self.model.paint(latent, state.references, state.memory)
+        return state.compositor.frames(painting)
+
+    def finish(self, state: DecoderState) -> list[FrameChunk]:
+        """An empty chunk that ends the stream; nothing is held back."""
+        size = self.config.resolution
+        header = replace(state.header, end_of_stream=True)
+        empty = np.zeros((0, size, size, 3), np.uint8)
+        return [FrameChunk(header, empty, state.next_frame)]
+
+
+def as_floats(frames: U8, device: torch.device | str) -> Tensor:
+    """uint8 [T, H, W, 3] as float 0..1 [T, 3, H, W]."""
+    return torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 255
