@@ -87,6 +87,7 @@ FRAMES: dict[str, StageSpec] = {
             "fusion_head": 64,
             "fusion_mlp_ratio": 4,
             "warp_width": 0,
+            "paint_width": 128,
             "base_stride": 0,
         },
     ),

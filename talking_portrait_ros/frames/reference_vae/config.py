@@ -43,6 +43,7 @@ class ReferenceVaeConfig(Config):
     fusion_mlp_ratio: int = param(2, "hidden width of the MLP / width", minimum=1)
     warp_width: int = param(24, "channels of the reference details that are moved by a predicted "
                                 "warp; 0: no warp, cross-attention alone", minimum=0)  # fmt: skip
+    paint_width: int = param(16, "channels that the pixels are painted from", minimum=1)
     base_stride: int = param(4, "the linear path works on the picture shrunk by this; 0: none",
                              minimum=0)  # fmt: skip
 

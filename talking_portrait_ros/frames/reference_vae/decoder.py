@@ -83,8 +83,8 @@ class Decoder(nn.Module):
         self.join = CausalConv(2 * detail, widths[1], 3) if detail else None
         n_extra = 3 * (bool(config.base_stride) + bool(detail))
         n_base = 3 * bool(config.base_stride)
-        self.paint = CausalConv(widths[0] + n_extra, widths[0], 3)
-        self.leave = CausalConv(widths[0] + n_base, 3 * config.patch**2, 1)
+        self.paint = CausalConv(widths[0] + n_extra, config.paint_width, 3)
+        self.leave = CausalConv(config.paint_width + n_base, 3 * config.patch**2, 1)
         self._begin_as_base()
 
     @torch.no_grad()
