@@ -15,13 +15,15 @@ import click
 
 from talking_portrait_ros.config import Config
 from talking_portrait_ros.training import audio_regression, speech_activity
+from talking_portrait_ros.training.reference_vae import command as reference_vae
+from talking_portrait_ros.training.reference_vae.config import ReferenceVaeTraining
 
 Trainer = Callable[[Any], list[Path]]
 
 
 @click.group()
 def train() -> None:
-    """Train weights on speech that is synthesised on the spot."""
+    """Train weights on speech and faces that are synthesised on the spot."""
 
 
 def _command(name: str, config_class: type[Config], trainer: Trainer, summary: str) -> None:
@@ -35,13 +37,15 @@ def _command(name: str, config_class: type[Config], trainer: Trainer, summary: s
 
     for field in dataclasses.fields(config_class):
         kind = hints[field.name]
-        if kind not in (int, float, str, tuple[int, ...]):
+        several = typing.get_origin(kind) is tuple
+        one = typing.get_args(kind)[0] if several else kind
+        if one not in (int, float, str, bool):
             continue
-        several = kind == tuple[int, ...]
         click.option(
             f"--{field.name.replace('_', '-')}",
             field.name,
-            type=int if several else kind,
+            type=one,
+            is_flag=kind is bool,
             multiple=several,
             default=field.default,
             show_default=True,
@@ -60,4 +64,11 @@ _command(
     speech_activity.SpeechActivityTraining,
     speech_activity.train,
     "Voice activity: which frames hold speech.",
+)
+_command(
+    "reference-vae",
+    ReferenceVaeTraining,
+    reference_vae.train,
+    "Reference-guided VAE: clips of rendered faces to latents and back. Begun again with the "
+    "same folder, it goes on from the newest checkpoint there.",
 )

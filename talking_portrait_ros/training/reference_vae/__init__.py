@@ -1,0 +1,1 @@
+"""Training of the reference-guided VAE: clips in, weights with a model card out."""

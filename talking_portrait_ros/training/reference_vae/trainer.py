@@ -1,0 +1,162 @@
+"""One run's state, one step of it, and its way into a checkpoint and back."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
+from talking_portrait_ros.frames.reference_vae.encoder import Posterior
+from talking_portrait_ros.frames.reference_vae.model import Decoded, ReferenceVae
+from talking_portrait_ros.training.loop.checkpoints import (
+    load_optimiser_tensors,
+    optimiser_tensors,
+    prefixed,
+    under,
+)
+from talking_portrait_ros.training.loop.ema import Ema
+from talking_portrait_ros.training.loop.schedule import (
+    CosineSchedule,
+    seed_step,
+    set_learning_rate,
+)
+from talking_portrait_ros.training.reference_vae.batches import Batch, make_batch
+from talking_portrait_ros.training.reference_vae.clips import ClipSupply
+from talking_portrait_ros.training.reference_vae.config import ReferenceVaeTraining, Stage
+from talking_portrait_ros.training.reference_vae.discriminator import Adversary
+from talking_portrait_ros.training.reference_vae.learned_distance import load_lpips
+from talking_portrait_ros.training.reference_vae.losses import vae_losses
+
+_BETAS = (0.9, 0.95)
+
+
+class Trainer:
+    """Model, average, optimiser, and all that a step does to them.
+
+    Attributes:
+        model: what is trained.
+        ema: its average, which is what is evaluated and shipped.
+    """
+
+    def __init__(self, config: ReferenceVaeTraining, model_config: ReferenceVaeConfig) -> None:
+        self.config = config
+        torch.manual_seed(config.seed)
+        self.model = ReferenceVae(model_config).to(config.device)
+        self.ema = Ema(self.model, config.ema_decay)
+        self._schedule = CosineSchedule(
+            config.learning_rate, config.lowest_share * config.learning_rate, config.warm_up,
+            config.total_steps,
+        )  # fmt: skip
+        self._optimiser = torch.optim.AdamW(
+            self.model.parameters(), betas=_BETAS, weight_decay=config.weight_decay, fused=True
+        )
+        losses = config.losses
+        self._lpips = load_lpips(config.device) if losses.lpips else None
+        self._adversary = (
+            Adversary(config.learning_rate, config.device) if losses.adversarial else None
+        )
+
+    def begin_linear_path(self, pictures: Tensor) -> None:
+        """Let the linear path begin as the principal components of pictures [N, 3, H, W]."""
+        if self.model.linear is None:
+            return
+        small = nn.functional.avg_pool2d(pictures, self.model.config.base_stride)
+        self.model.linear.fit(small.permute(0, 2, 3, 1).contiguous().to(self.config.device))
+        self.ema = Ema(self.model, self.config.ema_decay)
+
+    def step(self, step: int, stage: Stage, supply: ClipSupply) -> dict[str, float]:
+        """Step `step`, counted from 0; its losses, the length of the gradient, its time."""
+        generator = seed_step(self.config.seed, step)
+        rate = self._schedule.at(step)
+        set_learning_rate(self._optimiser, rate)
+        self._optimiser.zero_grad()
+        begun_s, data_s = time.perf_counter(), 0.0
+        numbers = {"learning_rate": rate}
+        for _ in range(self.config.accumulate):
+            asked_s = time.perf_counter()
+            batch = self._batch(stage, supply, generator)
+            data_s += time.perf_counter() - asked_s
+            numbers |= self._backward(batch, step)
+        numbers["gradient"] = self._descend()
+        self.ema.update(self.model, step + 1)
+        step_s = time.perf_counter() - begun_s
+        return {**numbers, "data_ms": 1000 * data_s, "step_ms": 1000 * step_s}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps."""
+        adversary = self._adversary.tensors() if self._adversary else {}
+        return (
+            prefixed("model", self.model.state_dict())
+            | prefixed("ema", self.ema.model.state_dict())
+            | prefixed("moments", optimiser_tensors(self.model, self._optimiser))
+            | prefixed("adversary", adversary)
+        )
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from what `tensors` gave.
+
+        Raises:
+            ValueError: they are those of another model.
+        """
+        try:
+            self.model.load_state_dict(under("model", tensors))
+            self.ema.model.load_state_dict(under("ema", tensors))
+        except RuntimeError as error:
+            raise ValueError(
+                f"out={self.config.out!r} holds checkpoints of another model; choose another "
+                "folder or the preset that they were made with"
+            ) from error
+        load_optimiser_tensors(self.model, self._optimiser, under("moments", tensors))
+        if self._adversary:
+            self._adversary.load(under("adversary", tensors))
+
+    def _batch(self, stage: Stage, supply: ClipSupply, generator: np.random.Generator) -> Batch:
+        shares = np.array(self.config.reference_shares)
+        n_references = int(generator.choice(len(shares), p=shares / shares.sum()))
+        clips = supply.draw(stage.batch, generator)
+        return make_batch(clips, stage, n_references, generator).to(self.config.device)
+
+    def _backward(self, batch: Batch, step: int) -> dict[str, float]:
+        bfloat16 = self.config.precision == "bfloat16"
+        with torch.autocast(torch.device(self.config.device).type, torch.bfloat16, bfloat16):
+            posterior = self.model.encode(batch.frames)
+            cache = self.model.encode_references(batch.references)
+            decoded = self.model.decode(posterior.sample(), cache)
+        total, numbers = self._losses(batch, posterior, decoded, step)
+        (total / self.config.accumulate).backward()  # type: ignore[no-untyped-call]
+        return numbers
+
+    def _losses(
+        self, batch: Batch, posterior: Posterior, decoded: Decoded, step: int
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The loss to go down, and its parts as numbers."""
+        weights = self.config.losses
+        losses = vae_losses(batch, posterior, decoded, weights, step)
+        total = losses.total
+        numbers = {name: _number(part) for name, part in losses.parts.items()}
+        made, wanted = decoded.frames.float().flatten(0, 1), batch.frames.flatten(0, 1)
+        if self._lpips:
+            distance = self._lpips(made, wanted)
+            total, numbers["lpips"] = total + weights.lpips * distance, _number(distance)
+        if self._adversary and step >= weights.adversarial_from:
+            numbers["discriminator"] = self._adversary.learn(wanted, made)
+            opinion = self._adversary.opinion(made)
+            total, numbers["opinion"] = (
+                total + weights.adversarial * opinion,
+                float(opinion.detach()),
+            )
+        return total, {"loss": _number(total), **numbers}
+
+    def _descend(self) -> float:
+        """The optimiser's step; the length of the gradient. Not taken where that is not finite."""
+        length = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        if torch.isfinite(length):
+            self._optimiser.step()
+        return float(length)
+
+
+def _number(value: Tensor) -> float:
+    return float(value.detach())
