@@ -63,6 +63,11 @@ def draw_mouth(rig: Rig, picture: Tensor, view: MouthView, sampling: Sampling) -
     return colour * (1 - _seam(rig, view, scale))
 
 
+def lips_share(view: MouthView, scale: float) -> Tensor:
+    """How much of each pixel is lip or skin, not the inside of the mouth, 0..1 [B, h, w, 1]."""
+    return (torch.maximum(view.above, view.below) / (_EDGE_PX * scale) + 0.5).clamp(0, 1)
+
+
 def _moist(rig: Rig, lip: Tensor, inside: Tensor, other: Tensor) -> Tensor:
     """A lip whose inner side comes into view as the `other` one moves away."""
     unit = rig.face[4]

@@ -7,11 +7,13 @@ lids are painted on top.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from talking_portrait_ros.frames.rig.controls import rig_controls
-from talking_portrait_ros.frames.rig.mouth import MOIST_REACH, MouthView, draw_mouth
+from talking_portrait_ros.frames.rig.mouth import MOIST_REACH, MouthView, draw_mouth, lips_share
 from talking_portrait_ros.frames.rig.pose import Head, HeadPose
 from talking_portrait_ros.frames.rig.rig import Rig
 from talking_portrait_ros.frames.rig.sampling import Sampling, sample_planes, sampling_for
@@ -26,6 +28,22 @@ from talking_portrait_ros.frames.rig.windows import (
     paste,
 )
 from talking_portrait_ros.spaces import MOTION_WIDTH
+
+
+@dataclass(frozen=True)
+class MappedFrames:
+    """Frames, and where in the portrait their pixels come from.
+
+    Attributes:
+        frames: uint8 RGB [B, H, W, 3].
+        sources: x and y in the portrait, pixels [B, H, W, 2].
+        shown: share of the portrait in each pixel; the rest is paint (inner mouth, closed lids),
+            0..1 [B, H, W, 1].
+    """
+
+    frames: Tensor
+    sources: Tensor
+    shown: Tensor
 
 
 class RigRenderer:
@@ -57,16 +75,27 @@ class RigRenderer:
     @torch.inference_mode()
     def render(self, motion: Tensor) -> Tensor:
         """Frames of `motion` [B, 58]: uint8 RGB [B, H, W, 3] on the renderer's device."""
-        frames = self._draw(motion, self.rig.picture)
-        return frames if frames.dtype == torch.uint8 else frames.round().clamp(0, 255).byte()
+        return _as_bytes(self._draw(motion, self.rig.picture)[0])
+
+    @torch.inference_mode()
+    def render_mapped(self, motion: Tensor) -> MappedFrames:
+        """Frames of `motion` [B, 58] with their origin, on the renderer's device."""
+        shown = self._pixels.new_ones(len(motion), *self._pixels.shape[:2], 1)
+        frames, sources = self._draw(motion, self.rig.picture, shown)
+        return MappedFrames(_as_bytes(frames), sources, shown)
 
     @torch.no_grad()
     def render_float(self, motion: Tensor) -> Tensor:
         """Frames of `motion` [B, 58]: float RGB 0..1, [B, 3, H, W], on the renderer's device."""
-        return (self._draw(motion, self._picture) / 255).permute(0, 3, 1, 2)
+        return (self._draw(motion, self._picture)[0] / 255).permute(0, 3, 1, 2)
 
-    def _draw(self, motion: Tensor, picture: Tensor) -> Tensor:
-        """Frames 0..255 [B, H, W, 3] in the dtype that the sampling gives for `picture`."""
+    def _draw(
+        self, motion: Tensor, picture: Tensor, shown: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Frames 0..255 [B, H, W, 3] in the dtype that the sampling gives for `picture`, sources.
+
+        Where paint covers the portrait, `shown` (see `MappedFrames`) is lowered, if given.
+        """
         if motion.ndim != 2 or motion.shape[1] != MOTION_WIDTH:
             raise ValueError(
                 f"motion is {tuple(motion.shape)}; expected shape [B, {MOTION_WIDTH}]"
@@ -87,9 +116,12 @@ class RigRenderer:
         lips = self._lip_warp(shift, pose, controls, anchors[:, :, :3])
         self._place_lips(coords, lips)
         frames = self.sampling.sample(picture, coords)
-        _cover(frames, overlay.permute(0, 2, 3, 1), corner, window)
-        self._add_mouth(frames, lips, motion, controls)
-        return frames
+        paint = overlay.permute(0, 2, 3, 1)
+        _cover(frames, paint, corner, window)
+        if shown is not None:
+            paste(shown, 1 - paint[..., 3:], corner)
+        self._add_mouth(frames, lips, motion, controls, shown)
+        return frames, coords
 
     def _skin_shift(self, pose: HeadPose, controls: Tensor) -> Tensor:
         """From nodes of the frame to where they come from, [B, g, g, 2]."""
@@ -145,7 +177,10 @@ class RigRenderer:
         large = self.sampling.enlarge(shift, *size)
         paste(coords, large + self._window_pixels(lips.corner, *size), lips.corner)
 
-    def _add_mouth(self, frames: Tensor, lips: LipWarp, motion: Tensor, controls: Tensor) -> None:
+    def _add_mouth(
+        self, frames: Tensor, lips: LipWarp, motion: Tensor, controls: Tensor,
+        shown: Tensor | None,
+    ) -> None:  # fmt: skip
         cell = int(self._mouth_window.cell)
         reach = MOIST_REACH * float(self.rig.face[4])
         box = box_of((lips.layers[..., 2:] < reach).all(dim=0).any(dim=0)[..., 0])
@@ -169,6 +204,9 @@ class RigRenderer:
         inner = Grid(0, 0, 1, size[0] - 2 * cell, size[1] - 2 * cell)
         under = cut(frames, corner, inner).float()
         paste(frames, torch.where(near[:, rim, rim], colours[:, rim, rim], under), corner)
+        if shown is not None:
+            share = lips_share(view, float(self.rig.face[8]))
+            paste(shown, share[:, rim, rim], corner)
 
     def _window_pixels(self, corner: Tensor, height: int, width: int) -> Tensor:
         """Pixels [B, h, w, 2] of windows at `corner`."""
@@ -200,6 +238,10 @@ def _on_plane(pixels: Tensor, plane: Tensor) -> Tensor:
     x, y = (pixels - plane[:, None, None, :, 0]).unbind(dim=-1)
     (xx, xy), (yx, yy) = (row[:, :, None, None].unbind(1) for row in inverse.unbind(1))
     return torch.stack([xx * x + xy * y, yx * x + yy * y], dim=-1)
+
+
+def _as_bytes(frames: Tensor) -> Tensor:
+    return frames if frames.dtype == torch.uint8 else frames.round().clamp(0, 255).byte()
 
 
 def _cover(frames: Tensor, paint: Tensor, corner: Tensor, window: Grid) -> None:

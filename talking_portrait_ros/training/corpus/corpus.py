@@ -1,0 +1,289 @@
+"""The corpus: endless labelled clips of the people of a pack.
+
+A clip is a pure function of the pack, the settings and its seed (on one kind of device).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from talking_portrait_ros.chunks import F32
+from talking_portrait_ros.frames.rig.renderer import MappedFrames, RigRenderer
+from talking_portrait_ros.frames.rig.sampling import sample_planes
+from talking_portrait_ros.training.corpus.background import KEPT, OPAQUE, background
+from talking_portrait_ros.training.corpus.camera import cell_places, look, views
+from talking_portrait_ros.training.corpus.chance import stream
+from talking_portrait_ros.training.corpus.clip import COORDINATE_CELL, N_REFERENCES, Clip
+from talking_portrait_ros.training.corpus.config import CorpusConfig
+from talking_portrait_ros.training.corpus.light import Light, joined, lit, spoilt
+from talking_portrait_ros.training.corpus.motion import mirrored, performance
+from talking_portrait_ros.training.corpus.mouths import Mouths
+from talking_portrait_ros.training.corpus.pack import PICTURE_PX, Pack
+from talking_portrait_ros.training.corpus.people import Cast, with_other_mouth
+from talking_portrait_ros.training.corpus.speech import TIMEBASE
+
+STRETCH_FRAMES = 16
+_FIRST_REFERENCE = 10**9  # index of its noise
+_SUBCELLS = 4  # looks per position and axis at what is valid
+
+
+@dataclass(frozen=True)
+class _Shots:
+    """Pictures to be taken: motion [n, 58], views [n, 2, 3], light, index of each one's noise."""
+
+    motion: F32
+    views: F32
+    light: Light
+    indices: list[int]
+
+    def part(self, first: int, last: int) -> _Shots:
+        return _Shots(
+            self.motion[first:last], self.views[first:last], self.light.part(first, last),
+            self.indices[first:last],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """All choices of one clip."""
+
+    seed: int
+    person: int
+    resolution: int
+    frames: _Shots
+    references: _Shots
+    samples: F32
+    renderer: RigRenderer
+    matte: Tensor
+    backdrop: Tensor | None  # [R, R, 3]
+    is_mirrored: bool
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """Finished pictures with their coordinates and what of these is valid."""
+
+    pictures: Tensor
+    coordinates: Tensor
+    valid: Tensor
+
+
+class Corpus:
+    """Labelled clips of the people of a pack. Can be pickled; each process makes its own rigs."""
+
+    def __init__(
+        self, pack: Pack, device: str = "cpu", config: CorpusConfig | None = None
+    ) -> None:
+        """Clips of `pack`, drawn on `device`."""
+        self.pack = pack
+        self.device = device
+        self.config = config or CorpusConfig()
+        self._prepare()
+
+    @classmethod
+    def load(
+        cls, path: str | Path, device: str = "cpu", config: CorpusConfig | None = None
+    ) -> Corpus:
+        """The corpus of the pack at `path`.
+
+        Raises:
+            ValueError: the file is missing, or is not a pack.
+        """
+        return cls(Pack.load(path), device, config)
+
+    @property
+    def people(self) -> list[str]:
+        """Names of the people, as `clip` takes them."""
+        return [person.name for person in self.pack.people]
+
+    def clip(self, seed: int, resolution: int, n_frames: int, person: str | None = None) -> Clip:
+        """The clip of a seed.
+
+        Args:
+            seed: any number from 0 on.
+            resolution: height and width, a multiple of 8 from 64 to 512.
+            n_frames: its length at 25 fps.
+            person: who is seen; the seed decides where not given.
+
+        Raises:
+            ValueError: a number out of range, or an unknown person.
+        """
+        parts = list(self.stretches(seed, resolution, n_frames, STRETCH_FRAMES, person))
+        if len(parts) == 1:
+            return parts[0]
+        whole = {
+            name: torch.cat([getattr(part, name) for part in parts])
+            for name in ("frames", "coordinates", "valid", "motion", "samples")
+        }
+        last = parts[-1]
+        return Clip(
+            **whole, references=last.references,
+            reference_coordinates=last.reference_coordinates,
+            reference_valid=last.reference_valid, person=last.person, seed=seed,
+        )  # fmt: skip
+
+    def clips(self, resolution: int, n_frames: int, seed: int = 0) -> Iterator[Clip]:
+        """Endless clips; `seed` says which."""
+        generator = stream(seed, "clips")
+        while True:
+            yield self.clip(int(generator.integers(2**62)), resolution, n_frames)
+
+    def stretches(
+        self, seed: int, resolution: int, n_frames: int, stretch_frames: int,
+        person: str | None = None,
+    ) -> Iterator[Clip]:  # fmt: skip
+        """A clip in parts that follow each other, for clips too long for the memory.
+
+        Raises:
+            ValueError: as `clip`.
+        """
+        _require("seed", seed, 0, 2**63 - 1)
+        _require("resolution", resolution, 64, PICTURE_PX)
+        _require("n_frames", n_frames, 1, 10**7)
+        _require("stretch_frames", stretch_frames, 1, 10**7)
+        if resolution % COORDINATE_CELL:
+            raise ValueError(f"resolution={resolution}: must be a multiple of {COORDINATE_CELL}")
+        scene = self._scene(seed, resolution, n_frames, person)
+        references = self._take(scene, scene.references)
+        for first in range(0, n_frames, stretch_frames):
+            last = min(first + stretch_frames, n_frames)
+            yield self._clip(scene, references, first, last)
+
+    def _clip(self, scene: _Scene, references: _Taken, first: int, last: int) -> Clip:
+        shots = scene.frames.part(first, last)
+        frames = self._take(scene, shots)
+        per_frame = TIMEBASE.samples_per_frame
+        motion = mirrored(shots.motion) if scene.is_mirrored else shots.motion
+        return Clip(
+            frames=frames.pictures,
+            references=references.pictures,
+            coordinates=frames.coordinates,
+            reference_coordinates=references.coordinates,
+            valid=frames.valid,
+            reference_valid=references.valid,
+            motion=torch.from_numpy(motion.copy()).to(self.device),
+            samples=torch.from_numpy(
+                scene.samples[first * per_frame : last * per_frame].copy()
+            ).to(self.device),
+            person=self.pack.people[scene.person].name,
+            seed=scene.seed,
+        )
+
+    def _scene(self, seed: int, resolution: int, n_frames: int, person: str | None) -> _Scene:
+        config = self.config
+        generator = stream(seed, "scene")
+        index, is_mirrored, has_mouth, has_background = self._index(person), *generator.random(3)
+        if index is None:
+            index = int(stream(seed, "person").integers(len(self.pack.people)))
+        times = max(1, min(config.oversampling, PICTURE_PX // resolution))
+        actor = self._cast.actor(index, resolution * times)
+        renderer = actor.renderer
+        if has_mouth < config.mouth:
+            renderer = with_other_mouth(renderer, stream(seed, "inner mouth"))
+        backdrop = None
+        if has_background < config.background:
+            backdrop = torch.from_numpy(background(seed, resolution * times)).to(self.device)
+        heard = self._mouths.make(seed, n_frames)
+        light = Light.of_clip(seed, n_frames, config)
+        motion = performance(seed, n_frames, heard.mouth, config)
+        frames = _Shots(motion, views(seed, n_frames, config), light, list(range(n_frames)))
+        return _Scene(
+            seed, index, resolution, frames, self._reference_shots(seed, light), heard.samples,
+            renderer, actor.matte, backdrop, bool(is_mirrored < config.mirrored),
+        )  # fmt: skip
+
+    def _reference_shots(self, seed: int, light: Light) -> _Shots:
+        """The person at other moments."""
+        shots = []
+        for k in range(N_REFERENCES):
+            other = int(stream(seed, "reference", k).integers(2**62))
+            motion = performance(other, 1, self._mouths.make(other, 1).mouth, self.config)
+            view = views(seed, 1, self.config, take=k + 1)
+            shots.append((motion, view, light.for_reference(other, self.config)))
+        motions, all_views, lights = zip(*shots, strict=True)
+        return _Shots(
+            np.concatenate(motions), np.concatenate(all_views), joined(lights),
+            [_FIRST_REFERENCE + k for k in range(N_REFERENCES)],
+        )  # fmt: skip
+
+    @torch.inference_mode()
+    def _take(self, scene: _Scene, shots: _Shots) -> _Taken:
+        """Draw, film and spoil some pictures of a scene."""
+        mapped = scene.renderer.render_mapped(torch.from_numpy(shots.motion))
+        pictures, shown = mapped.frames, mapped.shown
+        if scene.backdrop is not None:
+            pictures, shown = _in_front_of(scene.backdrop, scene.matte, mapped)
+        coordinates, valid = _film_map(mapped.sources, shown, shots.views, scene.resolution)
+        pictures = look(pictures, shots.views)
+        planes = pictures.permute(0, 3, 1, 2).to(torch.float32, copy=True).div_(255)
+        if planes.shape[-1] != scene.resolution:
+            planes = functional.avg_pool2d(planes, planes.shape[-1] // scene.resolution)
+        if scene.is_mirrored:
+            planes, valid = planes.flip(-1), valid.flip(-1)
+            coordinates = coordinates.flip(-1) * coordinates.new_tensor([-1, 1])[:, None, None]
+        planes = lit(planes, shots.light)
+        finished = spoilt(planes, scene.seed, shots.indices, self.config)
+        return _Taken(finished.contiguous(), coordinates.contiguous(), valid.contiguous())
+
+    def _index(self, person: str | None) -> int | None:
+        if person is None:
+            return None
+        names = self.people
+        if person not in names:
+            raise ValueError(
+                f"person={person!r}: not in the pack; it has {', '.join(names[:5])} ..."
+            )
+        return names.index(person)
+
+    def _prepare(self) -> None:
+        self._cast = Cast(self.pack.people, self.device, self.config.people_kept)
+        self._mouths = Mouths(self.pack.speech, self.config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"pack": self.pack, "device": self.device, "config": self.config}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._prepare()
+
+
+def _require(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name}={value!r}: must be within {low} to {high}")
+
+
+def _in_front_of(backdrop: Tensor, matte: Tensor, mapped: MappedFrames) -> tuple[Tensor, Tensor]:
+    """Pictures 0..255 [n, R, R, 3] before a backdrop, and what of the portrait is shown."""
+    size, n_frames = mapped.frames.shape[1], len(mapped.frames)
+    scale = matte.shape[0] / size
+    cells = (mapped.sources + 0.5) * scale - 0.5
+    planes = matte.permute(2, 0, 1)[None].expand(n_frames, -1, -1, -1)
+    share = sample_planes(planes, cells).permute(0, 2, 3, 1)  # [n, R, R, 1]
+    share = ((share - KEPT) / (OPAQUE - KEPT)).clamp(0, 1)
+    return torch.lerp(backdrop.expand(n_frames, -1, -1, -1), mapped.frames.float(), share), (
+        mapped.shown * share
+    )
+
+
+def _film_map(sources: Tensor, shown: Tensor, view: F32, resolution: int) -> tuple[Tensor, Tensor]:
+    """Coordinates [n, 2, s, s] and validity [n, 1, s, s] of what the camera sees."""
+    n_cells, size = resolution // COORDINATE_CELL, sources.shape[1]
+    places = cell_places(view, n_cells, sources.device)
+    planes = sources.permute(0, 3, 1, 2)
+    at = functional.grid_sample(planes, places, padding_mode="border", align_corners=False)
+    coordinates = (2 * at + 1) / size - 1
+    fine = cell_places(view, n_cells * _SUBCELLS, sources.device)
+    share = functional.grid_sample(shown.permute(0, 3, 1, 2), fine, align_corners=False)
+    share *= (fine.abs() <= 1).all(-1)[:, None]
+    middle = functional.avg_pool2d(share[..., 1:-1, 1:-1], 2, stride=_SUBCELLS)
+    inside = (coordinates.abs() <= 1).all(1, keepdim=True)
+    valid = functional.avg_pool2d(share, _SUBCELLS) * (middle > 0.75) * inside
+    return coordinates, valid
