@@ -37,6 +37,10 @@ ARGUMENTS = (
         description="the pipeline to use",
     ),
     DeclareLaunchArgument(
+        "latents", default_value="",
+        description="recording of video latents, for a preset that replays one",
+    ),
+    DeclareLaunchArgument(
         "layout", default_value="split", choices=list(STAGES),
         description="split: one process per stage; fused: all stages in one process",
     ),
@@ -65,6 +69,8 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     given = {argument.name: LaunchConfiguration(argument.name).perform(context)
              for argument in ARGUMENTS}  # fmt: skip
     stage = {"preset": given["preset"], "device": given["device"]}
+    if given["latents"]:
+        stage["latents.file"] = given["latents"]
     parameters = {
         "references": {"portraits": given["portrait"].split(",")},
         **dict.fromkeys(STAGES[given["layout"]], stage),

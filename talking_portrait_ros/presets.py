@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 DEFAULT_PRESET = "rig_512"
@@ -46,15 +46,6 @@ def _rig(description: str, resolution: int, lookahead_ms: int) -> Preset:
     )
 
 
-PRESETS: dict[str, Preset] = {
-    "rig_512": _rig("portrait rig, 512x512, 60 ms lookahead: the live default", 512, 60),
-    "rig_512_la0": _rig("portrait rig, 512x512, no lookahead: least delay", 512, 0),
-    "rig_512_la120": _rig("portrait rig, 512x512, 120 ms lookahead", 512, 120),
-    "rig_512_la200": _rig("portrait rig, 512x512, 200 ms lookahead: best lips, offline", 512, 200),
-    "rig_256": _rig("portrait rig, 256x256, 60 ms lookahead: for weak machines", 256, 60),
-}
-
-
 FRAMES: dict[str, StageSpec] = {
     "rig_512": StageSpec("rig", {"resolution": 512}),
     "ref_vae_512": StageSpec("reference_vae", {"weights": "ref_vae_512"}),
@@ -94,6 +85,21 @@ FRAMES: dict[str, StageSpec] = {
 }
 """Frames stages by name, for commands that need no whole pipeline."""
 
+PRESETS: dict[str, Preset] = {
+    "rig_512": _rig("portrait rig, 512x512, 60 ms lookahead: the live default", 512, 60),
+    "rig_512_la0": _rig("portrait rig, 512x512, no lookahead: least delay", 512, 0),
+    "rig_512_la120": _rig("portrait rig, 512x512, 120 ms lookahead", 512, 120),
+    "rig_512_la200": _rig("portrait rig, 512x512, 200 ms lookahead: best lips, offline", 512, 200),
+    "rig_256": _rig("portrait rig, 256x256, 60 ms lookahead: for weak machines", 256, 60),
+    "replay_ref_vae_512": Preset(
+        description="reference VAE, 512x512, replays a recording of latents (--latents FILE)",
+        resolution=512,
+        features=StageSpec("log_mel", {"lookahead_ms": 60}),
+        latents=StageSpec("replay", {"lookahead_ms": 60}),
+        frames=FRAMES["ref_vae_512"],
+    ),
+}
+
 
 def preset(name: str) -> Preset:
     """The preset called `name`.
@@ -104,6 +110,21 @@ def preset(name: str) -> Preset:
     if name not in PRESETS:
         raise ValueError(f"preset={name!r} does not exist; choose one of {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def with_recording(chosen: Preset, file: str | None) -> Preset:
+    """The preset with the file of latents that it replays, if it is one that replays.
+
+    Raises:
+        ValueError: it replays and there is no file, or the reverse.
+    """
+    replays = chosen.latents.family == "replay"
+    if replays and not file:
+        raise ValueError("latents: this preset replays a recording; give its file with --latents")
+    if file and not replays:
+        names = [name for name, each in PRESETS.items() if each.latents.family == "replay"]
+        raise ValueError(f"latents={file!r}: only {', '.join(names)} can replay a recording")
+    return replace(chosen, latents=chosen.latents.with_options(file=file)) if file else chosen
 
 
 def frames_spec(name: str) -> StageSpec:

@@ -39,6 +39,16 @@ def preset_option() -> Decorator:
     )
 
 
+def latents_option() -> Decorator:
+    """--latents."""
+    return click.option(
+        "--latents",
+        "recording",
+        metavar="FILE",
+        help="Recording of video latents, for a preset that replays one.",
+    )
+
+
 def device_option() -> Decorator:
     """--device."""
     return click.option(
@@ -68,3 +78,17 @@ def require_other_file(output: Path | None, audio: str) -> None:
     """
     if output is not None and output.resolve() == Path(audio).resolve():
         raise ValueError(f"output {str(output)!r} is the sound file; choose another name")
+
+
+def check_json_path(path: str) -> Path:
+    """`path`, if a file can be written there.
+
+    Raises:
+        ValueError: a folder, or a name in a folder that does not exist.
+    """
+    found = Path(path)
+    if not found.resolve().parent.is_dir():
+        raise ValueError(f"json={path!r}: the folder does not exist; create it")
+    if found.is_dir():
+        raise ValueError(f"json={path!r} is a folder; give the name of a file")
+    return found

@@ -19,6 +19,7 @@ from rich.progress import (
 from talking_portrait_ros.audio.files import read_sound
 from talking_portrait_ros.commands.options import (
     device_option,
+    latents_option,
     portrait_option,
     preset_option,
     require_other_file,
@@ -26,7 +27,7 @@ from talking_portrait_ros.commands.options import (
 from talking_portrait_ros.device import require_device
 from talking_portrait_ros.frames.references import load_references
 from talking_portrait_ros.pipeline import build_pipeline
-from talking_portrait_ros.presets import preset
+from talking_portrait_ros.presets import preset, with_recording
 from talking_portrait_ros.screen.video import check_video_path, write_video
 
 
@@ -35,12 +36,18 @@ from talking_portrait_ros.screen.video import check_video_path, write_video
 @click.option("--audio", required=True, metavar="SOUND", help="Any sound file that PyAV reads.")
 @click.option("--output", required=True, metavar="VIDEO", help="The .mp4 to write.")
 @preset_option()
+@latents_option()
 @device_option()
 def render(
-    portraits: tuple[str, ...], audio: str, output: str, preset_name: str, device: str
+    portraits: tuple[str, ...],
+    audio: str,
+    output: str,
+    preset_name: str,
+    recording: str | None,
+    device: str,
 ) -> None:
     """Make a video of the portrait speaking a sound file."""
-    chosen = preset(preset_name)
+    chosen = with_recording(preset(preset_name), recording)
     path = check_video_path(output)
     require_other_file(path, audio)
     pipeline = build_pipeline(chosen, require_device(device))

@@ -17,6 +17,7 @@ from rich.console import Console
 from talking_portrait_ros.commands.graph import Graph, Layout, run_graph
 from talking_portrait_ros.commands.options import (
     device_option,
+    latents_option,
     layout_option,
     portrait_option,
     preset_option,
@@ -25,7 +26,7 @@ from talking_portrait_ros.commands.options import (
 from talking_portrait_ros.commands.tables import latency_table
 from talking_portrait_ros.device import require_device
 from talking_portrait_ros.frames.references import AVATAR, load_references
-from talking_portrait_ros.presets import preset
+from talking_portrait_ros.presets import Preset, preset, with_recording
 from talking_portrait_ros.screen.sinks import parse_screen
 
 
@@ -63,6 +64,7 @@ class Sound:
     help="Where the face is shown; `file` records picture and sound.",
 )
 @preset_option()
+@latents_option()
 @device_option()
 @click.option("--namespace", default="", help="ROS namespace; one namespace is one avatar.")
 def run(
@@ -74,6 +76,7 @@ def run(
     layout: Layout,
     screen: str,
     preset_name: str,
+    recording: str | None,
     device: str,
     namespace: str,
 ) -> None:
@@ -84,11 +87,13 @@ def run(
         require_other_file(parse_screen(screen).path, audio)
     check_namespace(namespace)
     paths = check_portraits(portraits)
-    preset(preset_name)
+    with_recording(preset(preset_name), recording)
     require_device(device)
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
         report = Path(folder) / "report.json"
-        graph = build_graph(layout, paths, sound, screen, preset_name, device, report, namespace)
+        graph = build_graph(
+            layout, paths, sound, screen, preset_name, device, report, namespace, recording
+        )
         code = run_graph(graph)
         figures = json.loads(report.read_text()) if report.exists() else {"frames": 0}
         if figures["frames"]:
@@ -105,6 +110,7 @@ def build_graph(
     device: str,
     report: Path,
     namespace: str = "",
+    recording: str | None = None,
 ) -> Graph:
     """The graph with the parameters of each node."""
     parameters = {
@@ -113,12 +119,14 @@ def build_graph(
         "screen": {
             "output": screen,
             "report": str(report),
-            "algorithmic_ms": algorithmic_ms(preset_name),
+            "algorithmic_ms": algorithmic_ms(with_recording(preset(preset_name), recording)),
             "sound": can_be_heard(screen),
         },
     }
     for node in ("features", "latents", "frames", "fused"):
         parameters[node] = {"preset": preset_name, "device": device}
+        if recording is not None:
+            parameters[node]["latents.file"] = str(Path(recording).resolve())
     return Graph(layout, namespace, parameters, common={"exit_on_failure": True})
 
 
@@ -137,11 +145,11 @@ def can_be_heard(screen: str) -> bool:
     return found
 
 
-def algorithmic_ms(preset_name: str) -> float:
+def algorithmic_ms(chosen: Preset) -> float:
     """Lookahead and block fill of a preset, milliseconds."""
     from talking_portrait_ros.pipeline import build_pipeline
 
-    pipeline = build_pipeline(preset_name)
+    pipeline = build_pipeline(chosen)
     return 1000 * pipeline.delay_samples / pipeline.timebase.sample_rate_hz
 
 
