@@ -1,0 +1,134 @@
+"""The network: shapes, compression, causality, references as a set, pieces equal the whole."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
+from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
+from talking_portrait_ros.presets import FRAMES
+
+SIDE = 64
+
+
+def _config(name: str = "ref_vae_tiny") -> ReferenceVaeConfig:
+    return ReferenceVaeConfig.from_dict({**FRAMES[name].options, "weights": ""})
+
+
+def _model(config: ReferenceVaeConfig | None = None) -> ReferenceVae:
+    """Random weights everywhere, layers that begin at zero included."""
+    torch.manual_seed(0)
+    model = ReferenceVae(config or _config()).eval().requires_grad_(False)
+    for weight in model.parameters():
+        weight.add_(0.05 * torch.randn_like(weight))
+    return model
+
+
+def _frames(n_frames: int, seed: int = 1) -> torch.Tensor:
+    return torch.rand(1, n_frames, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", ["ref_vae_512", "ref_vae_paper_512"])
+def test_the_compression_ratio_is_the_papers(name: str) -> None:
+    config = _config(name)
+    assert config.compression_ratio == 768
+    assert (config.latent_size, config.latent_channels, config.time_factor) == (8, 64, 4)
+
+
+def test_the_compression_ratio_counts_numbers() -> None:
+    model = _model()
+    n_pixels, n_latents = (
+        model.encode(_frames(n)).mean.numel() if kind else _frames(n).numel()
+        for kind, n in ((0, 9), (1, 9))
+    )
+    first_pixels, first_latents = _frames(1).numel(), model.encode(_frames(1)).mean.numel()
+    ratio = (n_pixels - first_pixels) / (n_latents - first_latents)
+    assert ratio == model.config.compression_ratio
+
+
+def test_the_preset_at_the_papers_scale_has_its_widths() -> None:
+    with torch.device("meta"):
+        model = ReferenceVae(_config("ref_vae_paper_512"))
+        fused = model.decoder.fusion
+        feature = model.encoder.features(torch.zeros(1, 5, 3, 512, 512), None, 4)[-1]
+    assert feature.shape == (1, 2, 32, 32, 1024)
+    assert len(fused) == 6
+    assert fused[0].n_heads == 16
+    assert sum(weight.numel() for weight in fused.parameters()) == pytest.approx(101e6, rel=0.02)
+
+
+@pytest.mark.parametrize("n_references", [0, 1, 3])
+def test_pieces_equal_the_whole(n_references: int) -> None:
+    model = _model()
+    frames, references = _frames(13), _frames(n_references, seed=2)
+    whole = model.encode(frames)
+    memory = model.encoder_memory(1, SIDE, SIDE)
+    pieces = [model.encode(piece, memory).mean for piece in frames.split([5, 4, 4], dim=1)]
+    assert torch.allclose(torch.cat(pieces, dim=1), whole.mean, atol=1e-4)
+    cache = model.encode_references(references)
+    memory = model.decoder_memory(1, SIDE, SIDE)
+    decoded = [
+        model.decode(piece, cache, memory).frames for piece in whole.mean.split([1, 2, 1], dim=1)
+    ]
+    expected = model.decode(whole.mean, cache).frames
+    assert torch.allclose(torch.cat(decoded, dim=1), expected, atol=1e-4)
+
+
+def test_the_future_changes_neither_latents_nor_frames() -> None:
+    model = _model()
+    frames, changed = _frames(9), _frames(9)
+    changed[:, 5:] = 0
+    latents, others = (model.encode(x).mean for x in (frames, changed))
+    assert torch.equal(latents[:, :2], others[:, :2])
+    assert not torch.equal(latents[:, 2:], others[:, 2:])
+    cache = model.encode_references(_frames(1, seed=2))
+    seen, other = (model.decode(x, cache).frames for x in (latents, others))
+    assert torch.allclose(seen[:, :5], other[:, :5], atol=1e-6)
+
+
+def test_references_are_a_set() -> None:
+    model = _model()
+    latents, references = model.encode(_frames(5)).mean, _frames(3, seed=2)
+    outs = [
+        model.decode(latents, model.encode_references(references[:, order])).frames
+        for order in ([0, 1, 2], [1, 2, 0])
+    ]
+    assert torch.allclose(*outs, atol=1e-4)
+
+
+def test_references_are_looked_at() -> None:
+    model = _model()
+    latents = model.encode(_frames(5)).mean
+    outs = [model.decode(latents, model.encode_references(_frames(1, s))).frames for s in (2, 3)]
+    assert (outs[0] - outs[1]).abs().max() > 0.01
+
+
+def test_the_linear_path_begins_as_principal_components() -> None:
+    torch.manual_seed(0)
+    model = ReferenceVae(_config()).eval().requires_grad_(False)
+    assert model.linear is not None
+    ramp = torch.linspace(0, 1, 16)
+    smooth = torch.rand(200, 1, 1, 3) * ramp[:, None, None] + torch.rand(200, 1, 1, 3)
+    model.linear.fit(smooth * ramp[None, None, :, None])
+    steps = (smooth * ramp[None, None, :, None])[:1, None]
+    decoded = model.linear.decode(model.linear.encode(steps, fresh=True))
+    assert torch.allclose(decoded, steps, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"widths": (8, 8)}, "blocks"),
+        ({"up_times": (1, 1, 1, 1)}, "up_times"),
+        ({"resolution": 100}, "resolution"),
+        ({"fusion_level": 9}, "fusion_level"),
+        ({"patch": 3}, "patch"),
+        ({"base_stride": 2}, "base_stride"),
+    ],
+)
+def test_a_config_that_cannot_be_built_names_its_field(
+    change: dict[str, object], field: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"ReferenceVaeConfig\.{field}="):
+        ReferenceVaeConfig.from_dict({**_config().to_dict(), **change})

@@ -1,0 +1,115 @@
+"""The frames stage: what it refuses, and that the fast last part equals the exact one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from talking_portrait_ros.chunks import Header, LatentBlock, Reference, References
+from talking_portrait_ros.frames.avatar import drawn_avatar
+from talking_portrait_ros.frames.reference_vae.compositing import (
+    OpenCvCompositor,
+    TorchCompositor,
+)
+from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
+from talking_portrait_ros.frames.reference_vae.renderer import ReferenceVaeDecoder, as_floats
+from talking_portrait_ros.presets import FRAMES
+
+
+@pytest.fixture(scope="module")
+def decoder() -> ReferenceVaeDecoder:
+    made = ReferenceVaeDecoder(ReferenceVaeConfig.from_dict(FRAMES["ref_vae_tiny"].options))
+    torch.manual_seed(1)
+    for weight in made.model.parameters():
+        weight.add_(0.05 * torch.randn_like(weight))
+    return made
+
+
+@pytest.fixture(scope="module")
+def references() -> References:
+    return References((drawn_avatar(),) * 2)
+
+
+def _block(
+    decoder: ReferenceVaeDecoder, first_frame: int, n_frames: int, steps: int
+) -> LatentBlock:
+    values = np.random.default_rng(3).standard_normal((steps, *decoder.in_shape))
+    space = decoder.in_space
+    return LatentBlock(Header(), space, values.astype(np.float32), first_frame, n_frames)
+
+
+def test_opencv_composes_within_two_grey_levels(
+    decoder: ReferenceVaeDecoder, references: References
+) -> None:
+    with torch.inference_mode():
+        pictures = np.stack(
+            [np.roll(drawn_avatar().image[::16, ::16], 5 * i, 1) for i in range(2)]
+        )
+        cache = decoder.model.encode_references(as_floats(pictures, "cpu")[None])
+        latents = torch.randn(1, 2, *decoder.in_shape)
+        painting = decoder.model.paint(latents, cache)
+    exact = TorchCompositor(cache).frames(painting).astype(int)
+    fast = OpenCvCompositor(pictures).frames(painting).astype(int)
+    assert np.abs(fast - exact).mean() < 0.6
+    assert np.percentile(np.abs(fast - exact), 99) <= 3
+
+
+def test_the_last_block_may_be_cut_short(
+    decoder: ReferenceVaeDecoder, references: References
+) -> None:
+    state = decoder.start(references)
+    frames = [
+        out.frames
+        for block in (_block(decoder, 0, 5, 2), _block(decoder, 5, 2, 1))
+        for out in decoder.step(block, state)
+    ]
+    assert [len(part) for part in frames] == [5, 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"space": "motion/arkit-1"}, "space"),
+        ({"values": np.zeros((2, 16, 2, 1), np.float32)}, "LatentBlock.values"),
+        ({"first_frame": 8}, "first_frame=8"),
+        ({"n_frames": 9}, "n_frames=9"),
+    ],
+)
+def test_a_misfit_is_refused_and_changes_nothing(
+    decoder: ReferenceVaeDecoder,
+    references: References,
+    change: dict[str, object],
+    words: str,
+) -> None:
+    block = _block(decoder, 0, 5, 2)
+    state, untouched = decoder.start(references), decoder.start(references)
+    with pytest.raises(ValueError, match=words):
+        decoder.step(replace(block, **change), state)
+    got, expected = (decoder.step(block, each)[0].frames for each in (state, untouched))
+    assert np.array_equal(got, expected)
+
+
+def test_pictures_of_any_size_are_cropped_alike(decoder: ReferenceVaeDecoder) -> None:
+    small = drawn_avatar()
+    assert small.landmarks is not None
+    wide = np.pad(small.image, ((0, 0), (200, 100), (0, 0)), mode="edge")
+    moved = (small.landmarks + np.array([200, 0, 0])).astype(np.float32)
+    state = decoder.start(References((small, Reference(wide, moved))))
+    pictures = state.references.pictures
+    assert pictures is not None
+    assert pictures.shape == (1, 2, 3, 64, 64)
+
+
+def test_no_reference_is_used_where_none_is_wanted(references: References) -> None:
+    options = {**FRAMES["ref_vae_tiny"].options, "max_references": 0}
+    made = ReferenceVaeDecoder(ReferenceVaeConfig.from_dict(options))
+    assert made.start(references).references.pictures is None
+
+
+def test_missing_weights_are_named_with_the_command_that_makes_them() -> None:
+    options = {**FRAMES["ref_vae_tiny"].options, "weights": "nowhere"}
+    with pytest.raises(ValueError, match="talking-portrait train reference-vae"):
+        ReferenceVaeDecoder(ReferenceVaeConfig.from_dict(options))
