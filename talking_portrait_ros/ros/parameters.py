@@ -55,8 +55,12 @@ class ParameterSet(Generic[C]):
         self._may_change_all = may_change_all
         self._on_change = on_change
         self._fields = {prefix + f.name: f for f in dataclasses.fields(default)}
-        values = {name: self._declared(name, default) for name in self._fields}
-        self.config: C = self._replaced(default, values)
+        try:
+            values = {name: self._declared(name, default) for name in self._fields}
+            self.config: C = self._replaced(default, values)
+        except Exception:
+            self._undeclare_fields()  # so that the next try can declare them again
+            raise
         node.add_on_set_parameters_callback(self._check)
         node.add_post_set_parameters_callback(self._apply)
 
@@ -64,8 +68,12 @@ class ParameterSet(Generic[C]):
         """Take the parameters away again."""
         self._node.remove_on_set_parameters_callback(self._check)
         self._node.remove_post_set_parameters_callback(self._apply)
+        self._undeclare_fields()
+
+    def _undeclare_fields(self) -> None:
         for name in self._fields:
-            self._node.undeclare_parameter(name)
+            if self._node.has_parameter(name):
+                self._node.undeclare_parameter(name)
 
     def _declared(self, name: str, default: C) -> Any:
         field = self._fields[name]

@@ -80,7 +80,11 @@ class StageNode(AvatarNode[StageParameters]):
 
     def configure(self) -> None:
         """Weights, warm-up, topics."""
-        stages = self.build_stages()
+        try:
+            stages = self.build_stages()
+        except Exception:
+            self._forget_families()
+            raise
         self._set_threads()
         for _, stage in stages:
             warm_up(stage)
@@ -117,9 +121,7 @@ class StageNode(AvatarNode[StageParameters]):
         self._portrait_worker = self._portraits = None
         self._chain = None
         self._outlets.clear()
-        for parameters in self._families.values():
-            parameters.undeclare()
-        self._families.clear()
+        self._forget_families()
         gc.collect()
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_available():
@@ -227,6 +229,11 @@ class StageNode(AvatarNode[StageParameters]):
         self._families[kind] = declared
         options = declared.config.to_dict()
         return build_stage(kind, StageSpec(spec.family, options), self.config.device)
+
+    def _forget_families(self) -> None:
+        for parameters in self._families.values():
+            parameters.undeclare()
+        self._families.clear()
 
     def _retune(self, kind: str, config: Config) -> None:
         """Give a running stage its changed live settings; it reads them at the next step."""

@@ -42,6 +42,31 @@ def test_command_line_comes_before_the_default(node):
     assert declared(node).config == Settings(rate=30)
 
 
+def test_value_that_is_refused_leaves_nothing_declared(node):
+    @dataclass(frozen=True)
+    class Strict(Config):
+        gain: float = param(1.0, "how loud")
+        rate: int = param(25, "how often", choices=(25, 50))
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"Strict.rate=30: choose one of 25, 50"):
+            ParameterSet(node, Strict(), lambda: True, prefix="x.")
+    assert not node.has_parameter("x.gain")
+
+
+def test_rows_of_numbers_stay_rows_of_numbers(domain):
+    @dataclass(frozen=True)
+    class Layers(Config):
+        widths: tuple[int, ...] = param((8, 16), "channels")
+        depths: tuple[int, ...] = param((1, 2), "blocks")
+
+    rclpy.init(args=["--ros-args", "-p", "widths:=[32, 64]"])
+    config = ParameterSet(rclpy.create_node("layers"), Layers(), lambda: True).config
+    rclpy.try_shutdown()
+    assert config == Layers(widths=(32, 64), depths=(1, 2))
+    assert Layers.from_dict(config.to_dict()) == config
+
+
 def test_parameters_are_described_with_unit_range_and_choices(node):
     declared(node)
     gain, colour = (node.describe_parameter(f"x.{name}") for name in ("gain", "colour"))
