@@ -14,7 +14,7 @@ import click
 
 from talking_portrait_ros import __version__
 
-COMMANDS = ("bench", "demo", "doctor", "evaluate", "render", "run", "train")
+COMMANDS = ("bench", "demo", "doctor", "evaluate", "reconstruct", "render", "run", "train")
 
 
 class _Group(click.Group):

@@ -17,6 +17,7 @@ from talking_portrait_ros.audio.files import read_sound
 from talking_portrait_ros.commands.graph import Graph, Layout, run_graph
 from talking_portrait_ros.commands.load import LoadSampler, machine_name, remap_ms
 from talking_portrait_ros.commands.options import (
+    check_json_path,
     device_option,
     layout_option,
     portrait_option,
@@ -58,10 +59,8 @@ def bench(
     json_path: str | None,
 ) -> None:
     """Measure the live graph: latencies, frame rate, deadline misses, load."""
-    if json_path is not None and not Path(json_path).resolve().parent.is_dir():
-        raise ValueError(f"json={json_path!r}: the folder does not exist; create it")
-    if json_path is not None and Path(json_path).is_dir():
-        raise ValueError(f"json={json_path!r} is a folder; give the name of a file")
+    if json_path is not None:
+        check_json_path(json_path)
     resolution = preset(preset_name).resolution
     paths = check_portraits(portraits)
     require_device(device)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.console import Console
@@ -17,8 +17,15 @@ from talking_portrait_ros.device import require_device
 from talking_portrait_ros.frames.references import AVATAR, load_references
 from talking_portrait_ros.presets import DEFAULT_PRESET, preset
 
+if TYPE_CHECKING:
+    from talking_portrait_ros.evaluation.vae import Trial
+    from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
+    from talking_portrait_ros.training.corpus import Corpus
+
 T = TypeVar("T")
 LOOKAHEADS = ("rig_512_la0", "rig_512", "rig_512_la120", "rig_512_la200")
+DEFAULT_VAE = "ref_vae_512"
+VALIDATION_PACKS = "out/corpus/val*.safetensors"
 console = Console()
 
 
@@ -32,6 +39,11 @@ class Settings:
     resolution: int | None
     device: str
     output: Path
+    vae: tuple[str, ...] = (DEFAULT_VAE,)
+    pack: str | None = None
+    people: int | None = None
+    seconds: float | None = None
+    drift_minutes: int = 0
 
 
 def evaluate_clips(settings: Settings) -> dict[str, Any]:
@@ -93,11 +105,38 @@ def evaluate_pictures(settings: Settings) -> dict[str, Any]:
     return _reported(reports.faces_table(found), found)
 
 
+def evaluate_reconstruction(settings: Settings) -> dict[str, Any]:
+    """What the VAE keeps of people it has never seen, and of real videos."""
+    from talking_portrait_ros.evaluation import vae_report as reports
+    from talking_portrait_ros.evaluation.vae_drift import evaluate_drift
+    from talking_portrait_ros.evaluation.vae_weights import load_vaes
+
+    models = load_vaes(settings.vae, settings.device)
+    corpus = _validation_corpus(settings)
+    figures: dict[str, Any] = {}
+    sets = {}
+    for name, trials in _reconstructed(settings, models, corpus):
+        console.print(reports.trials_table(name, trials))
+        for note in reports.trials_notes(name, trials):
+            console.print(f"- {note}")
+        sets[name], figures[name] = trials, reports.trials_dict(trials)
+    console.print(reports.ablation_table(sets))
+    if settings.drift_minutes:
+        if corpus is None:
+            raise ValueError("drift-minutes: needs the people of a corpus pack; give --pack")
+        first = next(iter(models.values()))
+        minutes = evaluate_drift(first, corpus, settings.drift_minutes, _watch)
+        console.print(reports.drift_table(minutes))
+        figures["drift"] = [vars(minute) for minute in minutes]
+    return figures
+
+
 PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "lips": evaluate_clips,
     "silence": evaluate_pauses,
     "rig": evaluate_commands,
     "faces": evaluate_pictures,
+    "reconstruction": evaluate_reconstruction,
 }
 
 
@@ -135,6 +174,28 @@ PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     type=click.IntRange(64, 2048),
     help="Size of the rendered frames; default: the preset's.",
 )
+@click.option(
+    "--vae",
+    multiple=True,
+    default=(DEFAULT_VAE,),
+    show_default=True,
+    metavar="NAME",
+    help="VAEs to compare in reconstruction, or .safetensors files of weights; repeatable.",
+)
+@click.option(
+    "--pack", metavar="FILE", help=f"Corpus of unseen people; default: {VALIDATION_PACKS}."
+)
+@click.option("--people", type=click.IntRange(1), help="So many people of it; default: all.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.2), help="So much of each real video; default: all."
+)
+@click.option(
+    "--drift-minutes",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Also reconstruct one clip of so many minutes, measured minute by minute.",
+)
 @device_option()
 @click.option(
     "--output",
@@ -150,24 +211,59 @@ def evaluate(
     presets: tuple[str, ...],
     portrait: str,
     resolution: int | None,
+    vae: tuple[str, ...],
+    pack: str | None,
+    people: int | None,
+    seconds: float | None,
+    drift_minutes: int,
     device: str,
     output: str,
     json_path: str | None,
 ) -> None:
-    """Measure lips against real speakers, silence, the rig's obedience, odd pictures."""
+    """Measure lips against real speakers, silence, the rig's obedience, odd pictures, the VAE."""
     from talking_portrait_ros.evaluation.report import save_json
 
     for name in presets:
         preset(name)
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    settings = Settings(clips, presets, portrait, resolution, require_device(device), folder)
+    settings = Settings(
+        clips, presets, portrait, resolution, require_device(device), folder,
+        vae, pack, people, seconds, drift_minutes,
+    )  # fmt: skip
     path = Path(json_path) if json_path else folder / "evaluate.json"
     figures: dict[str, Any] = {}
     for part in dict.fromkeys(parts):
         figures[part] = PARTS[part](settings)
         save_json(figures, path)  # now: a later part may be refused after minutes of work
     console.print(f"every figure is in {path}")
+
+
+def _validation_corpus(settings: Settings) -> Corpus | None:
+    """The people that no training saw; None, and said so, where there is no pack of them."""
+    from talking_portrait_ros.training.corpus import Corpus, CorpusConfig
+
+    packs = [settings.pack] if settings.pack else sorted(map(str, Path().glob(VALIDATION_PACKS)))
+    if not packs:
+        console.print(f"- no pack of unseen people ({VALIDATION_PACKS}); real videos only")
+        return None
+    return Corpus.load(packs[-1], settings.device, CorpusConfig(people_kept=1))
+
+
+def _reconstructed(
+    settings: Settings, models: dict[str, ReferenceVae], corpus: Corpus | None
+) -> Iterator[tuple[str, list[Trial]]]:
+    """Each set of clips by its name, as it is done."""
+    from talking_portrait_ros.evaluation.clips import data_folder
+    from talking_portrait_ros.evaluation.vae_clips import try_people, try_videos
+
+    sheets = settings.output / "reconstruction"
+    if corpus is not None:
+        yield "people", try_people(models, corpus, settings.people, sheets / "people", _watch)
+    given = [Path(settings.clips)] if settings.clips else map(data_folder, ("talking", "driving"))
+    for folder in given:
+        found = try_videos(models, folder, settings.seconds, sheets / folder.name, _watch)
+        yield folder.name, found
 
 
 def _frames_stage(settings: Settings) -> Any:

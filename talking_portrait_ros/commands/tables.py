@@ -34,3 +34,11 @@ def load_table(usage: dict[str, dict[str, float]]) -> Table:
         row = (values["cpu_percent"], values["rss_mb"], values["rss_growth_mb"])
         table.add_row(node, *(f"{value:.0f}" for value in row))
     return table
+
+
+def figures_table(title: str, figures: dict[str, Any]) -> Table:
+    """Names and numbers, one a row."""
+    table = Table("figure", "value", title=title)
+    for name, value in figures.items():
+        table.add_row(name, f"{value:.2f}" if isinstance(value, float) else str(value))
+    return table
