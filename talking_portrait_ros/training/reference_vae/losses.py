@@ -1,12 +1,12 @@
 """What a decoded clip is judged by.
 
-Perceptual loss without downloaded weights: the differences in structure (DSSIM) of the luma at
-three scales plus the absolute differences of a Laplacian pyramid. DSSIM divides by the local
-contrast, so a lost fine line on smooth skin counts as much as a wrong outline: the masking that
-learned distances have, and the measure that is reported. The pyramid compares each octave of
-detail by itself; plain L1 hardly notices the faint top octave, and blurs it. Both are cheap (box
-filters and shrinking by averages), deterministic and free of anybody's data. LPIPS can be added
-where its weights are on disk.
+Perceptual loss without downloaded weights: lost structure (DSSIM of the luma at three scales) plus
+lost detail (absolute differences per octave). DSSIM divides by the local contrast, so a lost fine
+line on smooth skin counts as much as a wrong outline: the masking that learned distances have, and
+a measure that is reported. The octaves weigh alike, while plain L1 hardly notices the faint top
+one, and blurs it. Both are deterministic, free of anybody's data and cheap: windows overlap by
+half, octaves are differences from the means of cells, and all of it works on one difference that
+is weighted once. LPIPS can be added where its weights are on disk.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from talking_portrait_ros.frames.reference_vae.model import Decoded
 
 _LUMA = (0.299, 0.587, 0.114)
-_WINDOW_PX = 7
+_WINDOW_PX, _WINDOW_STEP_PX = 8, 4
 _SCALES = 3
 _OCTAVES = 4
 _C1, _C2 = 0.01**2, 0.03**2
@@ -48,10 +48,13 @@ def vae_losses(
 ) -> Losses:
     """Everything but the opinions of other networks."""
     importance = importance_of(batch.coordinates, weights.mouth)
-    made, wanted = decoded.frames.flatten(0, 1), batch.frames.flatten(0, 1)
+    # Planes of one colour each: what the filters below are fast on.
+    made, wanted = (x.float().flatten(0, 1).contiguous() for x in (decoded.frames, batch.frames))
+    difference = weighted(made - wanted, importance)
+    structure = lost_structure(_luma(made), _luma(wanted), importance)
     parts = {
-        "l1": weighted_mean((made - wanted).abs(), importance),
-        "perceptual": perceptual(made, wanted, importance),
+        "l1": _mean_size(difference),
+        "perceptual": structure + lost_detail(difference),
         "kl": posterior.kl(),
     }
     scale = {"l1": weights.l1, "perceptual": weights.perceptual, "kl": weights.kl}
@@ -72,8 +75,8 @@ def importance_of(coordinates: Tensor, more: float) -> Tensor:
     where = coordinates.flatten(0, 1)
     inside = where.new_zeros(len(where), 1, *where.shape[-2:])
     for middle, reach in _FEATURES:
-        away = (where - _pair(where, middle)) / _pair(where, reach)
-        inside = torch.maximum(inside, (1.5 - away.norm(dim=1, keepdim=True)).mul(2).clamp(0, 1))
+        away = ((where - _pair(where, middle)) / _pair(where, reach)).square().sum(1, keepdim=True)
+        inside = torch.maximum(inside, (1.5 - away).clamp(0, 1))
     importance = 1 + more * inside
     return importance / importance.mean()
 
@@ -82,54 +85,62 @@ def _pair(like: Tensor, values: tuple[float, float]) -> Tensor:
     return like.new_tensor(values).view(1, 2, 1, 1)
 
 
-def weighted_mean(values: Tensor, importance: Tensor) -> Tensor:
-    """Mean of values [N, C, H, W] that count by importance [N, 1, s, s], mean 1.
+def weighted(pictures: Tensor, importance: Tensor) -> Tensor:
+    """Pictures [N, C, H, W] times the importance of their positions [N, 1, s, s]."""
+    n, c, height, width = pictures.shape
+    rows, columns = importance.shape[-2:]
+    cells = pictures.view(n, c, rows, height // rows, columns, width // columns)
+    return (cells * importance[:, :, :, None, :, None]).view(n, c, height, width)
 
-    Values are averaged over the cells of the importance first: no large product.
-    """
-    cells = functional.adaptive_avg_pool2d(values, importance.shape[-2:])
-    return (cells * importance).mean()
 
-
-def perceptual(made: Tensor, wanted: Tensor, importance: Tensor) -> Tensor:
-    """Lost structure and lost detail of pictures [N, 3, H, W], 0 where equal."""
-    structure = _multi_scale_dssim(_luma(made), _luma(wanted), importance)
-    return structure + _pyramid_distance(made - wanted, importance)
+def _mean_size(values: Tensor) -> Tensor:
+    """Mean absolute value."""
+    return torch.linalg.vector_norm(values, 1) / values.numel()
 
 
 def _luma(pictures: Tensor) -> Tensor:
-    return (pictures * pictures.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    """[N, 1, H, W]."""
+    red, green, blue = pictures.split(1, dim=1)
+    return _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
 
 
-def _multi_scale_dssim(made: Tensor, wanted: Tensor, importance: Tensor) -> Tensor:
+def lost_structure(made: Tensor, wanted: Tensor, importance: Tensor) -> Tensor:
+    """DSSIM of luma [N, 1, H, W], mean over scales and, by importance, over windows."""
     total = made.new_zeros(())
     for scale in range(_SCALES):
         if scale:
             made, wanted = (functional.avg_pool2d(x, 2) for x in (made, wanted))
-        total = total + weighted_mean(dssim(made, wanted), importance)
+        lost = dssim(made, wanted)
+        share = functional.interpolate(importance, lost.shape[-2:], mode="nearest")
+        total = total + (lost * share).mean()
     return total / _SCALES
 
 
 def dssim(made: Tensor, wanted: Tensor) -> Tensor:
-    """(1 - SSIM) / 2 at each position of one-channel pictures [N, 1, H, W]."""
-    both = torch.cat([made, wanted, made**2 + wanted**2, made * wanted], dim=1)
-    edge = _WINDOW_PX // 2
-    means = functional.avg_pool2d(functional.pad(both, (edge,) * 4, "reflect"), _WINDOW_PX, 1)
-    a, b, squares, product = means.split(1, dim=1)
-    ab, aa_bb = a * b, a**2 + b**2
+    """(1 - SSIM) / 2 of each window of one-channel pictures [N, 1, H, W]."""
+
+    def mean(values: Tensor) -> Tensor:
+        return functional.avg_pool2d(values, _WINDOW_PX, _WINDOW_STEP_PX)
+
+    a, b, product = mean(made), mean(wanted), mean(made * wanted)
+    squares = mean(made.square() + wanted.square())
+    ab, aa_bb = a * b, a.square() + b.square()
     likeness = (2 * ab + _C1) * (2 * (product - ab) + _C2)
     return (1 - likeness / ((aa_bb + _C1) * (squares - aa_bb + _C2))) / 2
 
 
-def _pyramid_distance(difference: Tensor, importance: Tensor) -> Tensor:
-    """Mean absolute value of each octave of a difference, summed (the pyramid is linear)."""
+def lost_detail(difference: Tensor) -> Tensor:
+    """Mean absolute value of each octave of a difference [N, 3, H, W], summed.
+
+    An octave is what cells of 2 x 2 differ from their mean by; the means are the next octave's
+    difference.
+    """
     total = difference.new_zeros(())
     for _ in range(_OCTAVES):
-        coarse = functional.avg_pool2d(difference, 2)
-        octave = difference - functional.interpolate(coarse, scale_factor=2, mode="bilinear")
-        total = total + weighted_mean(octave.abs(), importance)
-        difference = coarse
-    return total + weighted_mean(difference.abs(), importance)
+        means = functional.avg_pool2d(difference, 2)
+        total = total + _mean_size(difference - functional.interpolate(means, scale_factor=2))
+        difference = means
+    return total + _mean_size(difference)
 
 
 def warp_loss(batch: Batch, coords: Tensor) -> Tensor:

@@ -137,7 +137,7 @@ class Trainer:
         losses = vae_losses(batch, posterior, decoded, weights, step)
         total = losses.total
         numbers = {name: _number(part) for name, part in losses.parts.items()}
-        made, wanted = decoded.frames.float().flatten(0, 1), batch.frames.flatten(0, 1)
+        made, wanted = decoded.frames.flatten(0, 1).float(), batch.frames.flatten(0, 1)
         if self._lpips:
             distance = self._lpips(made, wanted)
             total, numbers["lpips"] = total + weights.lpips * distance, _number(distance)
