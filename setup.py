@@ -27,6 +27,7 @@ setup(
         "click>=8.1",
         "numpy>=1.26",
         "opencv-python-headless>=4.8",
+        "pillow>=10",
         "psutil>=5.9",
         "rich>=13",
         "safetensors>=0.4",

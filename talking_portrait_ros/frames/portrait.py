@@ -7,11 +7,15 @@ MediaPipe can show a portrait that was prepared elsewhere.
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import os
+import warnings
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +36,16 @@ _FRAMED = (0.34, 0.80)
 _SHARP_UPSCALE = 2.0
 # What reading a file of landmarks may raise where it is missing, cut short or something else.
 _NOT_STORED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
+_ORIENTATION = 0x0112
+_UPRIGHT: dict[int, Callable[[U8], Any]] = {
+    2: partial(cv2.flip, flipCode=1),
+    3: partial(cv2.rotate, rotateCode=cv2.ROTATE_180),
+    4: partial(cv2.flip, flipCode=0),
+    5: cv2.transpose,
+    6: partial(cv2.rotate, rotateCode=cv2.ROTATE_90_CLOCKWISE),
+    7: lambda image: cv2.transpose(cv2.rotate(image, cv2.ROTATE_180)),
+    8: partial(cv2.rotate, rotateCode=cv2.ROTATE_90_COUNTERCLOCKWISE),
+}
 _CENTRE = np.array([0.5, 0.5, 0])
 _log = logging.getLogger(__name__)
 
@@ -161,9 +175,10 @@ def _read_bytes(path: Path) -> bytes:
 def _decode(data: bytes, path: Path) -> U8:
     """Upright RGB: EXIF orientation applied, transparency laid over grey, depth reduced to 8."""
     raw = np.frombuffer(data, np.uint8)
+    how = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     colour: NDArray[Any] | None
     try:
-        colour = cv2.imdecode(raw, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if raw.size else None
+        colour = cv2.imdecode(raw, how) if raw.size else None
         whole = cv2.imdecode(raw, cv2.IMREAD_UNCHANGED) if raw.size else None
     except cv2.error:
         colour = whole = None
@@ -171,7 +186,25 @@ def _decode(data: bytes, path: Path) -> U8:
         raise ValueError(f"portrait={path}: not a picture that OpenCV reads; use JPEG or PNG")
     if whole is not None and whole.shape == (*colour.shape[:2], 4):
         colour = _over_grey(whole)
-    return cv2.cvtColor(_to_8_bit(colour), cv2.COLOR_BGR2RGB).astype(np.uint8)
+    upright: U8 = _UPRIGHT.get(_orientation(data), np.asarray)(_to_8_bit(colour))
+    return cv2.cvtColor(upright, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def _orientation(data: bytes) -> int:
+    """How the camera was held, from EXIF: 1 (upright) to 8.
+
+    OpenCV would leave it out of WebP pictures and of those with transparency.
+    """
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as picture:
+            warnings.simplefilter("ignore")  # of a very large picture only the header is read
+            # TIFF has the same tag, which its reader has applied already.
+            is_done = picture.format == "TIFF"
+            return 1 if is_done else int(picture.getexif().get(_ORIENTATION, 1))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return 1  # no EXIF that can be read
 
 
 def _over_grey(bgra: NDArray[Any]) -> NDArray[Any]:

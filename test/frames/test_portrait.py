@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image
 
 from talking_portrait_ros.chunks import U8, Reference
 from talking_portrait_ros.frames import portrait
@@ -173,13 +174,71 @@ def test_crop_beyond_the_border_continues_the_picture(found: Reference) -> None:
     assert crop.image.min(axis=2).max() > 0
 
 
-def test_exif_orientation_is_applied(tmp_path: Path, found: Reference) -> None:
-    turned = np.ascontiguousarray(np.rot90(found.image))  # as a camera held sideways stores it
-    jpeg = cv2.imencode(".jpg", cv2.cvtColor(turned, cv2.COLOR_RGB2BGR))[1].tobytes()
-    orientation_6 = bytes.fromhex("4d4d002a00000008000101120003000000010006000000000000")
-    body = b"Exif\0\0" + orientation_6
-    segment = b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
-    path = tmp_path / "me.jpg"
-    path.write_bytes(jpeg[:2] + segment + jpeg[2:])
+TURNED_BACK = {
+    1: lambda image: image,
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.transpose(1, 0, 2),
+    6: lambda image: np.rot90(image),
+    7: lambda image: image[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda image: np.rot90(image, -1),
+}
+
+
+@pytest.mark.parametrize("orientation", TURNED_BACK)
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp", "transparent png"])
+def test_exif_orientation_is_applied(
+    tmp_path: Path, found: Reference, kind: str, orientation: int
+) -> None:
+    """Each picture is stored as a camera held in another way stores it."""
+    stored = Image.fromarray(np.ascontiguousarray(TURNED_BACK[orientation](found.image)))
+    if kind == "transparent png":
+        stored.putalpha(255)
+    exif = stored.getexif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"me.{kind[-4:].strip()}"
+    stored.save(path, exif=exif)
     portrait.save_landmarks(path, found.landmarks)
-    assert np.abs(load_reference(path).image.astype(int) - found.image).mean() < 6
+    image = load_reference(path).image
+    assert image.shape == found.image.shape
+    assert np.abs(image.astype(int) - found.image).mean() < 4
+
+
+def test_transparency_lies_over_grey_also_in_a_grey_picture(
+    tmp_path: Path, found: Reference
+) -> None:
+    grey = Image.fromarray(found.image).convert("L")
+    expected = np.asarray(grey) * 0.25 + 127.5 * 0.75
+    grey.putalpha(64)
+    path = tmp_path / "me.png"
+    grey.save(path)
+    portrait.save_landmarks(path, found.landmarks)
+    image = load_reference(path).image
+    assert np.abs(image - expected[..., None]).max() < 2
+
+
+def test_references_of_any_size_become_one_face_of_one_size(
+    tmp_path: Path, found: Reference
+) -> None:
+    crops = []
+    for name, (height, width), scale in (
+        ("small.png", (300, 400), 1.0),
+        ("4k.png", (2160, 3840), 6.0),
+        ("upright.png", (1600, 900), 2.5),
+    ):
+        picture = np.full((height, width, 3), 90, np.uint8)
+        face = cv2.resize(found.image, None, fx=scale, fy=scale)
+        rows, columns = min(height, len(face)), min(width, face.shape[1])
+        picture[:rows, :columns] = face[:rows, :columns]
+        path = _write(tmp_path / name, picture)
+        landmarks = (found.landmarks + np.float32([0.5, 0.5, 0])) * scale - np.float32(
+            [0.5, 0.5, 0]
+        )
+        portrait.save_landmarks(path, landmarks.astype(np.float32))
+        crops.append(crop_face(load_reference(path), 256))
+    places = np.stack([crop.landmarks for crop in crops])
+    assert np.abs(places - places[0]).max() < 15
+    faces = [crop.image[60:200, 60:200].astype(int) for crop in crops]
+    assert all(crop.image.shape == (256, 256, 3) for crop in crops)
+    assert np.abs(faces[1] - faces[2]).mean() < 6
