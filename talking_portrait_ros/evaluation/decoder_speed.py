@@ -1,0 +1,213 @@
+"""How fast a decoder draws by itself: one session, one latent step at a time, nothing around it.
+
+Weights that are not there are random: speed does not depend on them, pictures do.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from talking_portrait_ros.chunks import Chunk, Reference, References
+from talking_portrait_ros.evaluation.cuda_graph import GraphedDecoder
+from talking_portrait_ros.frames import family
+from talking_portrait_ros.frames.avatar import drawn_avatar
+from talking_portrait_ros.pipeline import build_stage
+from talking_portrait_ros.presets import StageSpec, frames_spec
+from talking_portrait_ros.stage import Stage
+from talking_portrait_ros.synthetic import split_chunk, synthetic_input
+from talking_portrait_ros.weights import weights_names
+
+AnyStage = Stage[Any, Any, Any]
+MATMUL_SIDE = 1024
+N_WARM_UP = 3
+N_STARTS = 3
+
+
+@dataclass(frozen=True)
+class DecoderRun:
+    """What is measured.
+
+    Attributes:
+        frames: name of the frames stage (`presets.FRAMES`).
+        device: torch device.
+        n_steps: latent steps to time.
+        n_references: pictures of the person, 0 to 3.
+        threads: of torch, on a CPU.
+        fast: on a GPU, bfloat16 and one CUDA graph per latent step.
+    """
+
+    frames: str
+    device: str = "cpu"
+    n_steps: int = 100
+    n_references: int = 1
+    threads: int = 1
+    fast: bool = False
+
+    def __post_init__(self) -> None:
+        if self.fast and not self.device.startswith("cuda"):
+            raise ValueError(f"fast: needs a GPU, device={self.device!r}; leave it out")
+
+
+def measure_decoder(run: DecoderRun) -> dict[str, Any]:
+    """Every figure of a run; times in milliseconds.
+
+    Raises:
+        ValueError: unknown stage, or one that cannot do without a picture.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(run.threads)
+    try:
+        return _measured(run)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _measured(run: DecoderRun) -> dict[str, Any]:
+    spec, weights = _spec(run)
+    stage = build_stage("frames", spec, run.device)
+    clock = _Stopwatch(run.device)
+    starts = [clock.ms(lambda item=item: stage.start(item)) for item in _references(run, stage)]
+    per_step = stage.clock.timebase.frames_per_latent_step
+    first_ms, steps_ms, matmuls_ms = _timed_steps(stage, run, clock)
+    frames_ms = np.array(steps_ms) / per_step
+    macs = _macs_of_a_step(stage, run) / per_step
+    matmul_ms = float(np.median(matmuls_ms))
+    median_ms = float(np.median(frames_ms))
+    macs_per_ms = MATMUL_SIDE**3 / matmul_ms
+    return {
+        "frames": run.frames,
+        "weights": weights,
+        "device": run.device,
+        "references": run.n_references,
+        "threads": torch.get_num_threads(),
+        "fast": run.fast,
+        "latent_steps": run.n_steps,
+        "frames_per_latent_step": per_step,
+        "frame_ms_median": median_ms,
+        "frame_ms_p95": float(np.quantile(frames_ms, 0.95)),
+        "fps": 1000 / median_ms,
+        "first_frame_ms": first_ms,
+        "references_ms": float(np.median(starts[1:])),
+        "parameters": _parameters(stage),
+        "macs_per_frame": macs,
+        "peak_memory_mb": _peak_memory_mb(run.device),
+        "matmul_ms": matmul_ms,
+        "matmul_gmacs_per_s": macs_per_ms / 1e6,
+        "frame_per_matmul": median_ms / matmul_ms,
+        "share_of_matmul_speed": macs / macs_per_ms / median_ms,
+    }
+
+
+def _spec(run: DecoderRun) -> tuple[StageSpec, str | None]:
+    """The stage to build, and its weights: their name, "random", or None where it has none."""
+    spec = frames_spec(run.frames)
+    config = family(spec.family).config.from_dict(spec.options)
+    if not run.n_references:
+        if not hasattr(config, "max_references"):
+            raise ValueError(f"references=0: {run.frames} draws from a picture; give 1 or more")
+        spec = spec.with_options(max_references=0)
+    if not hasattr(config, "weights"):
+        return spec, None
+    if config.weights in weights_names():
+        return spec, str(config.weights)
+    return spec.with_options(weights=""), "random"
+
+
+def _references(run: DecoderRun, stage: AnyStage) -> Iterator[References]:
+    """Different pictures for each start, so that nothing is found ready made."""
+    avatar = drawn_avatar()
+    for start in range(N_STARTS + 1):
+        items = [_darker(avatar, 4 * start + index) for index in range(max(run.n_references, 1))]
+        yield References(tuple(items))
+
+
+def _darker(reference: Reference, by: int) -> Reference:
+    return replace(reference, image=np.maximum(reference.image, by) - np.uint8(by))
+
+
+def _timed_steps(
+    stage: AnyStage, run: DecoderRun, clock: _Stopwatch
+) -> tuple[float, list[float], list[float]]:
+    """The first frame from the start of a session on, later latent steps, and matmuls between."""
+    first, *rest = _pieces(stage, run.n_steps + N_WARM_UP + 1)
+    references = next(_references(run, stage))
+    state = stage.start(references)
+    stage.step(first, state)
+    state = stage.start(references)
+    first_ms = clock.ms(lambda: stage.step(first, state))
+    draw = GraphedDecoder(stage, state).step if run.fast else stage.step
+    a, b = torch.rand(2, MATMUL_SIDE, MATMUL_SIDE, device=run.device)
+    if run.fast:
+        a, b = a.bfloat16(), b.bfloat16()
+    steps_ms, matmuls_ms = [], []
+    for piece in rest:
+        steps_ms.append(clock.ms(lambda piece=piece: draw(piece, state)))
+        matmuls_ms.append(clock.ms(lambda: a @ b))
+    return first_ms, steps_ms[N_WARM_UP:], matmuls_ms[N_WARM_UP:]
+
+
+def _pieces(stage: AnyStage, n_steps: int) -> list[Chunk]:
+    timebase = stage.clock.timebase
+    whole = synthetic_input(stage, timebase.frames_of_steps(n_steps))
+    return split_chunk(whole, [1] * n_steps, timebase)
+
+
+def _macs_of_a_step(stage: AnyStage, run: DecoderRun) -> float:
+    """Multiply-adds of convolutions, matrix products and attention in a step that is not the first.
+
+    What OpenCV and plain arithmetic do is not counted.
+    """
+    first, second = _pieces(stage, 2)
+    state = stage.start(next(_references(run, stage)))
+    stage.step(first, state)
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        stage.step(second, state)
+    return counter.get_total_flops() / 2
+
+
+def _parameters(stage: AnyStage) -> dict[str, int]:
+    """Numbers in each part of the networks that the stage holds."""
+    networks = [value for value in vars(stage).values() if isinstance(value, nn.Module)]
+    return {
+        name: sum(tensor.numel() for tensor in part.parameters())
+        for network in networks
+        for name, part in network.named_children()
+    }
+
+
+def _peak_memory_mb(device: str) -> float:
+    """Most memory so far: of the GPU, or of this process with all its libraries."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+class _Stopwatch:
+    """Times work on a device: by events on a GPU, by the clock on a CPU."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+
+    def ms(self, work: Callable[[], object]) -> float:
+        """Milliseconds of one call."""
+        if not self._device.startswith("cuda"):
+            begun = time.perf_counter()
+            work()
+            return 1000 * (time.perf_counter() - begun)
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        torch.cuda.synchronize(self._device)
+        begin.record()
+        work()
+        end.record()
+        torch.cuda.synchronize(self._device)
+        return float(begin.elapsed_time(end))
