@@ -6,7 +6,7 @@ import json
 import tempfile
 import wave
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -19,14 +19,18 @@ from talking_portrait_ros.commands.load import LoadSampler, machine_name, remap_
 from talking_portrait_ros.commands.options import (
     check_json_path,
     device_option,
+    latents_option,
     layout_option,
     portrait_option,
     preset_option,
 )
 from talking_portrait_ros.commands.run import Sound, build_graph, check_portraits
-from talking_portrait_ros.commands.tables import latency_table, load_table
+from talking_portrait_ros.commands.tables import figures_table, latency_table, load_table
 from talking_portrait_ros.device import require_device
-from talking_portrait_ros.presets import preset
+from talking_portrait_ros.presets import FRAMES, preset, with_recording
+
+if TYPE_CHECKING:
+    from talking_portrait_ros.evaluation.decoder_speed import DecoderRun
 
 RATE_HZ = 16_000
 TEXT = (
@@ -47,7 +51,36 @@ TEXT = (
     help="How long to run.",
 )
 @preset_option()
+@latents_option()
 @device_option()
+@click.option(
+    "--frames",
+    "decoder",
+    metavar="NAME",
+    help=f"Measure this frames stage alone, without a graph: {', '.join(FRAMES)}.",
+)
+@click.option(
+    "--steps",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="With --frames: latent steps to time.",
+)
+@click.option(
+    "--references",
+    default=1,
+    show_default=True,
+    type=click.IntRange(0, 3),
+    help="With --frames: pictures of the person.",
+)
+@click.option(
+    "--threads",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="With --frames: CPU threads of torch.",
+)
+@click.option("--fast", is_flag=True, help="With --frames on a GPU: bfloat16 and CUDA graphs.")
 @click.option("--json", "json_path", metavar="FILE", help="Write every figure here.")
 def bench(
     portraits: tuple[str, ...],
@@ -55,13 +88,25 @@ def bench(
     layout: Layout,
     seconds: int,
     preset_name: str,
+    recording: str | None,
     device: str,
+    decoder: str | None,
+    steps: int,
+    references: int,
+    threads: int,
+    fast: bool,
     json_path: str | None,
 ) -> None:
-    """Measure the live graph: latencies, frame rate, deadline misses, load."""
+    """Measure the live graph: latencies, frame rate, deadline misses, load; or a decoder alone."""
     if json_path is not None:
         check_json_path(json_path)
-    resolution = preset(preset_name).resolution
+    if decoder is not None:
+        from talking_portrait_ros.evaluation.decoder_speed import DecoderRun
+
+        run = DecoderRun(decoder, require_device(device), steps, references, threads, fast)
+        bench_decoder(run, json_path)
+        return
+    resolution = with_recording(preset(preset_name), recording).resolution
     paths = check_portraits(portraits)
     require_device(device)
     console = Console()
@@ -71,7 +116,7 @@ def bench(
         report = Path(folder) / "report.json"
         source = Sound("file", {"file": str(sound)})
         graph = build_graph(
-            layout, paths, source, "none", preset_name, device, report, namespace="bench"
+            layout, paths, source, "none", preset_name, device, report, "bench", recording
         )
         console.print(f"running the graph for {seconds} s, layout {layout} ...")
         figures = measure(graph, report)
@@ -88,6 +133,19 @@ def bench(
         f"{figures['cpu_per_remap']:.0f} times one {resolution}x{resolution} cv2.remap, "
         f"which took {figures['remap_ms']:.2f} ms in this run\n{figures['machine']}"
     )
+    if json_path is not None:
+        Path(json_path).write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def bench_decoder(run: DecoderRun, json_path: str | None) -> None:
+    """Measure a frames stage alone."""
+    from talking_portrait_ros.evaluation.decoder_speed import measure_decoder
+
+    console = Console()
+    figures = measure_decoder(run) | {"machine": machine_name()}
+    console.print(figures_table(f"{run.frames} alone", figures))
+    if figures["weights"] == "random":
+        console.print("random weights: the speed is that of trained ones, the pictures are noise")
     if json_path is not None:
         Path(json_path).write_text(json.dumps(figures, indent=2) + "\n")
 

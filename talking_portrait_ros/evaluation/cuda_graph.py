@@ -24,7 +24,7 @@ class GraphedDecoder:
         """Record the graph; `state` has seen the first step."""
         self._stage, self._state = stage, state
         self._latent = torch.zeros(1, 1, *stage.in_shape, device=stage.device)
-        aside = torch.cuda.Stream(stage.device)
+        aside = torch.cuda.Stream(stage.device)  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream(stage.device))
         with torch.cuda.stream(aside):
             for _ in range(N_WARM_UP):
@@ -34,11 +34,12 @@ class GraphedDecoder:
         with torch.cuda.graph(self._graph):
             self._frames = self._drawn()
 
-    def step(self, block: LatentBlock, state: DecoderState) -> U8:
+    def step(self, block: LatentBlock) -> U8:
         """uint8 RGB [4, H, W, 3] of a block of one latent step."""
         self._latent.copy_(torch.from_numpy(np.ascontiguousarray(block.values))[None])
         self._graph.replay()
-        return self._frames.cpu().numpy()
+        frames: U8 = self._frames.cpu().numpy()
+        return frames
 
     @torch.inference_mode()
     def _drawn(self) -> torch.Tensor:

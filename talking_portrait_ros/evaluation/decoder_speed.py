@@ -9,6 +9,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from talking_portrait_ros.chunks import Chunk, Reference, References
 from talking_portrait_ros.evaluation.cuda_graph import GraphedDecoder
 from talking_portrait_ros.frames import family
 from talking_portrait_ros.frames.avatar import drawn_avatar
+from talking_portrait_ros.frames.reference_vae.renderer import ReferenceVaeDecoder
 from talking_portrait_ros.pipeline import build_stage
 from talking_portrait_ros.presets import StageSpec, frames_spec
 from talking_portrait_ros.stage import Stage
@@ -76,12 +78,12 @@ def _measured(run: DecoderRun) -> dict[str, Any]:
     spec, weights = _spec(run)
     stage = build_stage("frames", spec, run.device)
     clock = _Stopwatch(run.device)
-    starts = [clock.ms(lambda item=item: stage.start(item)) for item in _references(run, stage)]
+    starts = [clock.time(partial(stage.start, item)).wall_ms for item in _references(run)]
     per_step = stage.clock.timebase.frames_per_latent_step
-    first_ms, steps_ms, matmuls_ms = _timed_steps(stage, run, clock)
-    frames_ms = np.array(steps_ms) / per_step
+    first, steps, matmuls = _timed_steps(stage, run, clock)
+    frames_ms = np.array([each.wall_ms for each in steps]) / per_step
     macs = _macs_of_a_step(stage, run) / per_step
-    matmul_ms = float(np.median(matmuls_ms))
+    matmul_ms = float(np.median([each.wall_ms for each in matmuls]))
     median_ms = float(np.median(frames_ms))
     macs_per_ms = MATMUL_SIDE**3 / matmul_ms
     return {
@@ -95,8 +97,9 @@ def _measured(run: DecoderRun) -> dict[str, Any]:
         "frames_per_latent_step": per_step,
         "frame_ms_median": median_ms,
         "frame_ms_p95": float(np.quantile(frames_ms, 0.95)),
+        "frame_cpu_ms_median": float(np.median([each.cpu_ms for each in steps])) / per_step,
         "fps": 1000 / median_ms,
-        "first_frame_ms": first_ms,
+        "first_frame_ms": first.wall_ms,
         "references_ms": float(np.median(starts[1:])),
         "parameters": _parameters(stage),
         "macs_per_frame": macs,
@@ -123,7 +126,7 @@ def _spec(run: DecoderRun) -> tuple[StageSpec, str | None]:
     return spec.with_options(weights=""), "random"
 
 
-def _references(run: DecoderRun, stage: AnyStage) -> Iterator[References]:
+def _references(run: DecoderRun) -> Iterator[References]:
     """Different pictures for each start, so that nothing is found ready made."""
     avatar = drawn_avatar()
     for start in range(N_STARTS + 1):
@@ -137,23 +140,28 @@ def _darker(reference: Reference, by: int) -> Reference:
 
 def _timed_steps(
     stage: AnyStage, run: DecoderRun, clock: _Stopwatch
-) -> tuple[float, list[float], list[float]]:
-    """The first frame from the start of a session on, later latent steps, and matmuls between."""
+) -> tuple[Time, list[Time], list[Time]]:
+    """The first frame of a session, later latent steps, and matrix products between them."""
     first, *rest = _pieces(stage, run.n_steps + N_WARM_UP + 1)
-    references = next(_references(run, stage))
+    references = next(_references(run))
     state = stage.start(references)
     stage.step(first, state)
     state = stage.start(references)
-    first_ms = clock.ms(lambda: stage.step(first, state))
-    draw = GraphedDecoder(stage, state).step if run.fast else stage.step
-    a, b = torch.rand(2, MATMUL_SIDE, MATMUL_SIDE, device=run.device)
-    if run.fast:
-        a, b = a.bfloat16(), b.bfloat16()
-    steps_ms, matmuls_ms = [], []
+    first_time = clock.time(partial(stage.step, first, state))
+    draw = _graphed(stage, state) if run.fast else partial(stage.step, state=state)
+    dtype = torch.bfloat16 if run.fast else torch.float32
+    a, b = torch.rand(2, MATMUL_SIDE, MATMUL_SIDE, device=run.device, dtype=dtype)
+    steps, matmuls = [], []
     for piece in rest:
-        steps_ms.append(clock.ms(lambda piece=piece: draw(piece, state)))
-        matmuls_ms.append(clock.ms(lambda: a @ b))
-    return first_ms, steps_ms[N_WARM_UP:], matmuls_ms[N_WARM_UP:]
+        steps.append(clock.time(partial(draw, piece)))
+        matmuls.append(clock.time(partial(torch.matmul, a, b)))
+    return first_time, steps[N_WARM_UP:], matmuls[N_WARM_UP:]
+
+
+def _graphed(stage: AnyStage, state: Any) -> Callable[[Any], object]:
+    if not isinstance(stage, ReferenceVaeDecoder):
+        raise ValueError("fast: only the reference VAE can be recorded as a CUDA graph")
+    return GraphedDecoder(stage, state).step
 
 
 def _pieces(stage: AnyStage, n_steps: int) -> list[Chunk]:
@@ -163,16 +171,16 @@ def _pieces(stage: AnyStage, n_steps: int) -> list[Chunk]:
 
 
 def _macs_of_a_step(stage: AnyStage, run: DecoderRun) -> float:
-    """Multiply-adds of convolutions, matrix products and attention in a step that is not the first.
+    """Multiply-adds of convolutions, matrix products and attention in any step but the first.
 
     What OpenCV and plain arithmetic do is not counted.
     """
     first, second = _pieces(stage, 2)
-    state = stage.start(next(_references(run, stage)))
+    state = stage.start(next(_references(run)))
     stage.step(first, state)
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         stage.step(second, state)
-    return counter.get_total_flops() / 2
+    return float(counter.get_total_flops() / 2)
 
 
 def _parameters(stage: AnyStage) -> dict[str, int]:
@@ -192,19 +200,33 @@ def _peak_memory_mb(device: str) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+@dataclass(frozen=True)
+class Time:
+    """Of one call: on the clock, and CPU time of all threads of the process."""
+
+    wall_ms: float
+    cpu_ms: float
+
+
 class _Stopwatch:
     """Times work on a device: by events on a GPU, by the clock on a CPU."""
 
     def __init__(self, device: str) -> None:
         self._device = device
 
-    def ms(self, work: Callable[[], object]) -> float:
-        """Milliseconds of one call."""
+    def time(self, work: Callable[[], object]) -> Time:
+        """How long one call takes."""
+        cpu_s = time.process_time()
+        wall_ms = self._wall_ms(work)
+        return Time(wall_ms, 1000 * (time.process_time() - cpu_s))
+
+    def _wall_ms(self, work: Callable[[], object]) -> float:
         if not self._device.startswith("cuda"):
-            begun = time.perf_counter()
+            begun_s = time.perf_counter()
             work()
-            return 1000 * (time.perf_counter() - begun)
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            return 1000 * (time.perf_counter() - begun_s)
+        begin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         torch.cuda.synchronize(self._device)
         begin.record()
         work()
