@@ -14,7 +14,17 @@ import click
 
 from talking_portrait_ros import __version__
 
-COMMANDS = ("bench", "demo", "doctor", "evaluate", "reconstruct", "render", "run", "train")
+COMMANDS = (
+    "bench",
+    "corpus",
+    "demo",
+    "doctor",
+    "evaluate",
+    "reconstruct",
+    "render",
+    "run",
+    "train",
+)
 
 
 class _Group(click.Group):

@@ -30,7 +30,7 @@ from talking_portrait_ros.training.corpus.pack import PICTURE_PX, Pack
 from talking_portrait_ros.training.corpus.people import Cast, with_other_mouth
 from talking_portrait_ros.training.corpus.speech import TIMEBASE
 
-STRETCH_FRAMES = 16
+STRETCH_FRAMES = 4
 _FIRST_REFERENCE = 10**9  # index of its noise
 _SUBCELLS = 4  # looks per position and axis at what is valid
 

@@ -22,6 +22,7 @@ from safetensors.numpy import save_file
 from talking_portrait_ros.chunks import F32, U8, Reference
 from talking_portrait_ros.frames.landmarks import N_LANDMARKS
 from talking_portrait_ros.latents.audio_regression.visemes import N_ARTICULATORS
+from talking_portrait_ros.timebase import Timebase
 
 FORMAT = "talking-portrait-corpus-1"
 LARGEST_BYTES = 64 * 1024 * 1024
@@ -80,6 +81,11 @@ class Pack:
 
     people: tuple[Person, ...]
     speech: tuple[Spoken, ...]
+
+    @property
+    def speech_s(self) -> float:
+        """Length of the speech, seconds."""
+        return sum(len(spoken.articulators) for spoken in self.speech) / Timebase().fps
 
     def save(self, path: str | Path) -> None:
         """Write the pack.
