@@ -66,7 +66,8 @@ class Footage:
 
     def at(self, numbers: Sequence[int]) -> list[U8]:
         """The frames with these numbers, in this order."""
-        found = {k: frame for k, frame in enumerate(self.frames()) if k in numbers}
+        until_last = islice(self.frames(), max(numbers) + 1)
+        found = {k: frame for k, frame in enumerate(until_last) if k in numbers}
         return [found[k] for k in numbers]
 
 

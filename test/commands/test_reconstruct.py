@@ -101,6 +101,29 @@ def write_turned(path, upright):
     path.write_bytes(data[:2] + segment + data[2:])
 
 
+def test_evaluation_scores_people_of_a_pack_and_a_folder_of_videos(clip, tmp_path):
+    from talking_portrait_ros.training.corpus.pack import Pack
+    from talking_portrait_ros.training.corpus.prepare import person_of
+
+    avatar = drawn_avatar()
+    data = cv2.imencode(".jpg", cv2.cvtColor(avatar.image, cv2.COLOR_RGB2BGR))[1].tobytes()
+    Pack((person_of(avatar, data),), ()).save(tmp_path / "pack.safetensors")
+    words = ["--part", "reconstruction", "--vae", "ref_vae_tiny", "--seconds", "0.4"]
+    words += ["--pack", tmp_path / "pack.safetensors", "--clips", clip.parent]
+    words += ["--output", tmp_path / "out"]
+    result = CliRunner().invoke(main, ["evaluate", *(str(word) for word in words)])
+    assert result.exit_code == 0, result.output
+    figures = json.loads((tmp_path / "out" / "evaluate.json").read_text())["reconstruction"]
+    assert list(figures) == ["people", clip.parent.name]
+    for name, found in figures.items():
+        assert found["n_clips"] == 1
+        models = found["models"]["ref_vae_tiny"]
+        gain = models["M=3"]["psnr_db"]["mean"] - models["M=0"]["psnr_db"]["mean"]
+        assert models["M=3"]["gain_db"]["mean"] == pytest.approx(gain)
+        assert len(list((tmp_path / "out" / "reconstruction" / name).iterdir())) == 1
+    assert "paper, CR-VA" in result.output
+
+
 @pytest.mark.parametrize(
     ("words", "names"),
     [
