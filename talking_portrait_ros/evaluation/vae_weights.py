@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from torch import Tensor
@@ -73,7 +74,7 @@ def _of_file(path: Path) -> ReferenceVae:
     try:
         model.load_state_dict(_tensors(path))
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
+        reason = shorten(str(error).splitlines()[-1], 120)
         raise ValueError(f"weights={path}: of another network ({reason})") from None
     return model
 
