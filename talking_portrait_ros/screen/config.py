@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.timebase import Timebase
 
+MAX_DELAY_MS = 15_000.0
+
 
 @dataclass(frozen=True)
 class ScreenConfig(Config):
@@ -24,7 +26,7 @@ class ScreenConfig(Config):
     max_delay_ms: float = param(
         600.0,
         "the delay does not grow beyond this while any frames come sooner",
-        minimum=20.0, maximum=10_000.0, unit="ms",
+        minimum=20.0, maximum=MAX_DELAY_MS, unit="ms",
     )  # fmt: skip
     margin_ms: float = param(
         6.0, "how much earlier than needed frames should be there", minimum=0.0, maximum=500.0,

@@ -12,7 +12,7 @@ from rclpy.parameter import Parameter
 from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.ros.nodes.audio import AudioNode
 from talking_portrait_ros.ros.nodes.references import ReferencesNode
-from talking_portrait_ros.ros.nodes.screen import ScreenNode
+from talking_portrait_ros.ros.nodes.screen import ScreenNode, ScreenParameters
 from talking_portrait_ros.ros.parameters import ParameterSet
 from talking_portrait_ros.ros.stage_node import StageNode
 
@@ -138,3 +138,10 @@ def test_topics_are_relative_so_that_a_namespace_is_an_avatar(domain):
             made.close()
     finally:
         rclpy.try_shutdown()
+
+
+def test_delays_of_the_screen_allow_for_those_of_the_pipeline():
+    timing = ScreenParameters(algorithmic_ms=660.0, max_delay_ms=500.0).timing
+    assert (timing.min_delay_ms, timing.max_delay_ms) == (660, 1160)
+    longest = ScreenParameters(algorithmic_ms=5000.0, max_delay_ms=15_000.0)
+    assert (longest.timing.min_delay_ms, longest.timing.max_delay_ms) == (5000, 15_000)

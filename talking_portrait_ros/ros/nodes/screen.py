@@ -23,7 +23,7 @@ from talking_portrait_ros.ros.frame_pairs import FramePairs
 from talking_portrait_ros.ros.outlets import timing_to_msg
 from talking_portrait_ros.ros.process import run_node
 from talking_portrait_ros.ros.status import StatusKeeper
-from talking_portrait_ros.screen.config import ScreenConfig
+from talking_portrait_ros.screen.config import MAX_DELAY_MS, ScreenConfig
 from talking_portrait_ros.screen.player import Player
 from talking_portrait_ros.screen.presented import Presented
 from talking_portrait_ros.screen.presenter import Presenter
@@ -39,8 +39,19 @@ class ScreenParameters(AvatarParameters, ScreenConfig):
     report: str = param("", "file for the figures of the session, JSON, written at the end")
     exit_at_end: bool = param(True, "end the process after the last frame of a stream that ends")
     algorithmic_ms: float = param(
-        0.0, "lookahead and block fill of the pipeline, for the report", minimum=0.0, unit="ms"
-    )
+        0.0,
+        "lookahead and block fill of the pipeline: no frame can be shown sooner, and "
+        "max_delay_ms comes on top of it",
+        minimum=0.0, maximum=5000.0, unit="ms",
+    )  # fmt: skip
+
+    @property
+    def timing(self) -> ScreenConfig:
+        """The settings, with delays that allow for the pipeline's own."""
+        return self.replace(
+            min_delay_ms=max(self.min_delay_ms, self.algorithmic_ms),
+            max_delay_ms=min(self.max_delay_ms + self.algorithmic_ms, MAX_DELAY_MS),
+        )
 
 
 class ScreenNode(AvatarNode[ScreenParameters]):
@@ -68,7 +79,7 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         config = self.config
         self._pairs, self._utterances = FramePairs(), Utterances()
         self._statistics = SessionStatistics(config.timebase, config.algorithmic_ms)
-        self._presenter = Presenter(config)
+        self._presenter = Presenter(config.timing)
         self._player = self._joined(self._presenter)
         self._stopping = False
         self._thread = Thread(target=self._run, args=(self._player,), name="player", daemon=True)
