@@ -22,8 +22,8 @@ def save_grid(path: Path, rows: Mapping[str, Sequence[Tensor]], size: int) -> No
     columns = max(map(len, rows.values()))
     strips = [_strip(name, pictures, size, columns) for name, pictures in rows.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), np.concatenate(strips)[..., ::-1]):
-        raise ValueError(f"picture={path}: cannot be written; choose another folder")
+    _, data = cv2.imencode(".png", np.concatenate(strips)[..., ::-1])
+    path.write_bytes(data.tobytes())
 
 
 def _strip(name: str, pictures: Sequence[Tensor], size: int, columns: int) -> U8:

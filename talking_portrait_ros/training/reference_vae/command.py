@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import partial
 from pathlib import Path
 
 import torch
 
+from talking_portrait_ros.training.loop.history import History
 from talking_portrait_ros.training.reference_vae.clips import ClipMaker, OpenMaker
 from talking_portrait_ros.training.reference_vae.config import ReferenceVaeTraining, model_config
 from talking_portrait_ros.training.reference_vae.export import export
 from talking_portrait_ros.training.reference_vae.flat import FlatClips
 from talking_portrait_ros.training.reference_vae.run import CHECKPOINTS, Run, Sources
 from talking_portrait_ros.training.reference_vae.trainer import Trainer
+
+SMOKE_FALL = 1.6  # the loss falls at least to 1 / 1.6 of what it was, on four clips
 
 
 def train(config: ReferenceVaeTraining) -> list[Path]:
@@ -27,16 +31,32 @@ def train(config: ReferenceVaeTraining) -> list[Path]:
     if config.smoke:
         config = smoke_config(config)
     run = Run(config, Trainer(config, model_config(config.preset)), _sources(config))
-    return run.go()
+    paths = run.go()
+    if config.smoke:
+        _require_learning(run.history, config.stages[0].steps)
+    return paths
 
 
 def smoke_config(config: ReferenceVaeTraining) -> ReferenceVaeTraining:
-    """The same, with the tiny model and a curriculum of half a minute."""
+    """The same in a folder of its own, the tiny model and a curriculum of half a minute."""
+    Path(config.out).mkdir(parents=True, exist_ok=True)
     return config.replace(
-        preset="ref_vae_tiny", curriculum="128x5x4:100,256/128x5x4:30", learning_rate=2e-3,
-        warm_up=20, log_steps=10, evaluate_steps=100, checkpoint_steps=100, evaluation_clips=3,
-        ema_decay=0.95, workers=0, pool_clips=64,
+        out=tempfile.mkdtemp(prefix="smoke_", dir=config.out), preset="ref_vae_tiny",
+        curriculum="64x5x2:180,128/64x5x2:20", learning_rate=3e-3, warm_up=20, log_steps=20,
+        evaluate_steps=90, checkpoint_steps=90, evaluation_clips=2, ema_decay=0.95, workers=0,
+        pool_clips=4, clip_uses=1000,
     )  # fmt: skip
+
+
+def _require_learning(history: History, steps: int) -> None:
+    """The first and the last record of the first stage differ as they should."""
+    losses = [r["loss"] for r in history.records if "loss" in r and r["step"] <= steps]
+    fall = losses[0] / losses[-1]
+    if fall < SMOKE_FALL:
+        raise ValueError(
+            f"smoke: the loss fell {fall:.2f} times, expected {SMOKE_FALL} or more; something in "
+            "the model or in the losses does not learn"
+        )
 
 
 def _sources(config: ReferenceVaeTraining) -> Sources:

@@ -53,7 +53,7 @@ class Adversary:
         self.model.requires_grad_(True)
         loss = hinge_loss(self.model(real), self.model(made.detach()))
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.optimiser.step()
         return float(loss.detach())
 

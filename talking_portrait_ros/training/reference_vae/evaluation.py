@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from talking_portrait_ros.training.loop.pictures import save_grid
 from talking_portrait_ros.training.reference_vae.batches import Batch, plain_batch
-from talking_portrait_ros.training.reference_vae.losses import importance_of
+from talking_portrait_ros.training.reference_vae.losses import importance_of, weighted
 
 if TYPE_CHECKING:
     from talking_portrait_ros.frames.reference_vae.model import Decoded, ReferenceVae
@@ -68,10 +67,9 @@ def psnr_db(made: Tensor, wanted: Tensor) -> float:
 
 def _figures(batch: Batch, decoded: Decoded) -> dict[str, float]:
     made, wanted = decoded.frames[0], batch.frames[0]
-    importance = importance_of(batch.coordinates, _FACE_MORE)
+    importance = importance_of(batch.features, _FACE_MORE)
     error = (made.clamp(0, 1) - wanted).square()
-    cells = functional.adaptive_avg_pool2d(error, importance.shape[-2:]) * importance
-    features = cells.mean(dim=(1, 2, 3)).clamp(min=1e-10)
+    features = weighted(error, importance).mean(dim=(1, 2, 3)).clamp(min=1e-10)
     return {
         "psnr": psnr_db(made, wanted),
         "features_psnr": float((-10 * features.log10()).mean()),

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -52,14 +53,13 @@ class FlatClips:
         return torch.from_numpy(drawn_avatar().image.copy()).permute(2, 0, 1)[None].float()
 
     def _tinted(self, generator: np.random.Generator, resolution: int) -> Tensor:
-        """The avatar in other colours, with fine freckles that only a reference can tell."""
+        """The avatar in other colours."""
         small = functional.interpolate(self._picture, (resolution,) * 2, mode="area")
         gains = torch.from_numpy(generator.uniform(0.6, 1.2, (1, 3, 1, 1))).float()
-        freckles = torch.from_numpy(generator.normal(0, 12, small.shape)).float()
-        return (small * gains + freckles).clamp(0, 255)
+        return (small * gains).clamp(0, 255)
 
 
-def _drift(generator: np.random.Generator, n_frames: int) -> np.ndarray:
+def _drift(generator: np.random.Generator, n_frames: int) -> NDArray[np.float64]:
     """Poses that change smoothly, [T, 4] within -1..1."""
     phase = generator.uniform(0, 2 * math.pi, 4) + 2 * math.pi * _TURNS_PER_FRAME * (
         np.arange(n_frames)[:, None] * generator.uniform(0.5, 1.5, 4)
@@ -67,7 +67,7 @@ def _drift(generator: np.random.Generator, n_frames: int) -> np.ndarray:
     return np.asarray(np.sin(phase))
 
 
-def _places(poses: np.ndarray, resolution: int) -> Tensor:
+def _places(poses: NDArray[np.float64], resolution: int) -> Tensor:
     """Where in the picture each pixel of each pose [N, 4] comes from, [N, 2, S, S]."""
     turn, scale, x, y = torch.from_numpy(poses).float().unbind(1)
     cos = (_TURN_RAD * turn).cos() * (1 + _SCALE * scale)

@@ -12,27 +12,32 @@ is weighted once. LPIPS can be added where its weights are on disk.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from talking_portrait_ros.frames.reference_vae.decoder import ReferenceCache
+from talking_portrait_ros.frames.reference_vae.encoder import Posterior
+from talking_portrait_ros.frames.reference_vae.model import Decoded
 from talking_portrait_ros.training.reference_vae.batches import Batch
 from talking_portrait_ros.training.reference_vae.config import LossWeights
-
-if TYPE_CHECKING:
-    from talking_portrait_ros.frames.reference_vae.encoder import Posterior
-    from talking_portrait_ros.frames.reference_vae.model import Decoded
 
 _LUMA = (0.299, 0.587, 0.114)
 _WINDOW_PX, _WINDOW_STEP_PX = 8, 4
 _SCALES = 3
 _OCTAVES = 4
 _C1, _C2 = 0.01**2, 0.03**2
-# Middle and reach (x, y) of mouth, right and left eye in the portrait, -1..1, as portraits are
-# framed; wide enough for the usual spread of framings.
-_FEATURES = (((0.0, 0.3), (0.36, 0.2)), ((-0.2, -0.16), (0.2, 0.13)), ((0.25, -0.16), (0.2, 0.13)))
+_KNOWN = 0.75  # of a label has to hold
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the model made of a batch."""
+
+    posterior: Posterior
+    cache: ReferenceCache
+    decoded: Decoded
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,10 @@ class Losses:
     parts: dict[str, Tensor]
 
 
-def vae_losses(
-    batch: Batch, posterior: Posterior, decoded: Decoded, weights: LossWeights, step: int
-) -> Losses:
+def vae_losses(batch: Batch, outcome: Outcome, weights: LossWeights, step: int) -> Losses:
     """Everything but the opinions of other networks."""
-    importance = importance_of(batch.coordinates, weights.mouth)
+    importance = importance_of(batch.features, weights.mouth)
+    decoded = outcome.decoded
     # Planes of one colour each: what the filters below are fast on.
     made, wanted = (x.float().flatten(0, 1).contiguous() for x in (decoded.frames, batch.frames))
     difference = weighted(made - wanted, importance)
@@ -55,34 +59,40 @@ def vae_losses(
     parts = {
         "l1": _mean_size(difference),
         "perceptual": structure + lost_detail(difference),
-        "kl": posterior.kl(),
+        "kl": outcome.posterior.kl(),
+        **_warp_parts(batch, outcome),
     }
-    scale = {"l1": weights.l1, "perceptual": weights.perceptual, "kl": weights.kl}
-    if decoded.coords is not None and decoded.weights is not None:
-        parts["warp"] = warp_loss(batch, decoded.coords)
-        parts["smoothness"] = unevenness(decoded.weights)
-        scale["warp"] = weights.warp * 0.5 ** (step / weights.warp_halving_steps)
-        scale["smoothness"] = weights.smoothness
+    help_left = 0.5 ** (step / weights.warp_halving_steps)
+    scale = {
+        "l1": weights.l1, "perceptual": weights.perceptual, "kl": weights.kl,
+        "warp": weights.warp * help_left, "places": weights.places * help_left,
+        "smoothness": weights.smoothness,
+    }  # fmt: skip
     total = sum((scale[name] * part for name, part in parts.items()), made.new_zeros(()))
     return Losses(total, parts)
 
 
-def importance_of(coordinates: Tensor, more: float) -> Tensor:
-    """How much each position counts, mean 1: [B, T, 2, s, s] -> [B T, 1, s, s].
+def _warp_parts(batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
+    """The losses of a warp, where there is one."""
+    decoded, source = outcome.decoded, outcome.cache.warp
+    if decoded.coords is None or decoded.weights is None or decoded.places is None:
+        return {}
+    parts = {
+        "warp": warp_loss(batch, decoded.coords.float()),
+        "places": places_loss(decoded.places, batch.coordinates, batch.valid),
+        "smoothness": unevenness(decoded.weights.float()),
+    }
+    if source is not None:
+        parts["places"] = parts["places"] + places_loss(
+            source.places, batch.reference_coordinates, batch.reference_valid
+        )
+    return parts
 
-    Mouth and eyes count `1 + more`, with a soft edge; their places are known in the portrait.
-    """
-    where = coordinates.flatten(0, 1)
-    inside = where.new_zeros(len(where), 1, *where.shape[-2:])
-    for middle, reach in _FEATURES:
-        away = ((where - _pair(where, middle)) / _pair(where, reach)).square().sum(1, keepdim=True)
-        inside = torch.maximum(inside, (1.5 - away).clamp(0, 1))
-    importance = 1 + more * inside
+
+def importance_of(features: Tensor, more: float) -> Tensor:
+    """How much each position counts, [B T, 1, s, s], mean 1; mouth and eyes count `1 + more`."""
+    importance = 1 + more * features.flatten(0, 1)
     return importance / importance.mean()
-
-
-def _pair(like: Tensor, values: tuple[float, float]) -> Tensor:
-    return like.new_tensor(values).view(1, 2, 1, 1)
 
 
 def weighted(pictures: Tensor, importance: Tensor) -> Tensor:
@@ -90,12 +100,14 @@ def weighted(pictures: Tensor, importance: Tensor) -> Tensor:
     n, c, height, width = pictures.shape
     rows, columns = importance.shape[-2:]
     cells = pictures.view(n, c, rows, height // rows, columns, width // columns)
-    return (cells * importance[:, :, :, None, :, None]).view(n, c, height, width)
+    whole: Tensor = (cells * importance[:, :, :, None, :, None]).view(n, c, height, width)
+    return whole
 
 
 def _mean_size(values: Tensor) -> Tensor:
     """Mean absolute value."""
-    return torch.linalg.vector_norm(values, 1) / values.numel()
+    total: Tensor = torch.linalg.vector_norm(values, 1) / values.numel()
+    return total
 
 
 def _luma(pictures: Tensor) -> Tensor:
@@ -143,37 +155,50 @@ def lost_detail(difference: Tensor) -> Tensor:
     return total + _mean_size(difference)
 
 
+def places_loss(places: Tensor, coordinates: Tensor, valid: Tensor) -> Tensor:
+    """How far places [B, T, 2, h, w] are from labels [B, T, 2, s, s] that are valid."""
+    wanted, known = _labels(coordinates, valid, places.shape[-1])
+    distance = (places.float() - wanted).abs().sum(dim=2, keepdim=True)
+    return _mean_where(distance, known)
+
+
 def warp_loss(batch: Batch, coords: Tensor) -> Tensor:
-    """How far from the truth the references are looked at, in units of the portrait.
+    """How far from the truth the references are looked at, in half pictures.
 
     `coords` [B, T, M, 2, s, s] are places in each reference, -1..1 (x, y). What the reference's
     own label says there has to be the frame's label. Counts where both labels hold and the
     reference shows that place of the portrait at all.
     """
     b, t, m, _, size, _ = coords.shape
-    wanted = _resized(batch.coordinates, size)[:, :, None]  # [B, T, 1, 2, s, s]
-    valid = _resized(batch.valid, size)[:, :, None, 0] > 0.99  # [B, T, 1, s, s]
-    places = torch.cat([batch.reference_coordinates, batch.reference_valid], dim=2)
+    wanted, known = _labels(batch.coordinates, batch.valid, size)
+    shown = torch.cat([batch.reference_coordinates, batch.reference_valid], dim=2)
     looked = functional.grid_sample(
-        places[:, None].expand(-1, t, -1, -1, -1, -1).flatten(0, 2),
+        shown[:, None].expand(-1, t, -1, -1, -1, -1).flatten(0, 2),
         coords.permute(0, 1, 2, 4, 5, 3).flatten(0, 2), padding_mode="border",
         align_corners=False,
     ).view(b, t, m, 3, size, size)  # fmt: skip
-    known = valid & (looked[:, :, :, 2] > 0.99) & _shown(batch.reference_coordinates, wanted)
+    wanted, known = wanted[:, :, None], known[:, :, None, 0]  # the same for each reference
+    known = known & (looked[:, :, :, 2] > _KNOWN) & _within(batch.reference_coordinates, wanted)
     distance = (looked[:, :, :, :2] - wanted).abs().sum(dim=3)  # [B, T, M, s, s]
-    return (distance * known).sum() / known.sum().clamp(min=1)
+    return _mean_where(distance, known)
 
 
-def _resized(labels: Tensor, size: int) -> Tensor:
-    if labels.shape[-1] == size:
-        return labels
-    flat = functional.interpolate(
-        labels.flatten(0, 1), (size, size), mode="bilinear", antialias=True
-    )
-    return flat.unflatten(0, labels.shape[:2])
+def _mean_where(values: Tensor, known: Tensor) -> Tensor:
+    return (values * known).sum() / known.sum().clamp(min=1)
 
 
-def _shown(reference_coordinates: Tensor, wanted: Tensor) -> Tensor:
+def _labels(coordinates: Tensor, valid: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Means of valid labels at another size: coordinates, and where most of them are valid."""
+    if coordinates.shape[-1] == size:
+        return coordinates, valid > _KNOWN
+    both = torch.cat([coordinates * valid, valid], dim=2)
+    resized = functional.adaptive_avg_pool2d(both.flatten(0, 1), size)
+    resized = resized.unflatten(0, both.shape[:2])
+    share = resized[:, :, 2:]
+    return resized[:, :, :2] / share.clamp(min=1e-3), share > _KNOWN
+
+
+def _within(reference_coordinates: Tensor, wanted: Tensor) -> Tensor:
     """Places [B, T, 1, 2, s, s] within the box that each reference shows, [B, T, M, s, s]."""
     flat = reference_coordinates.flatten(3)  # [B, M, 2, n]
     low, high = (edge[:, None, :, :, None, None] for edge in (flat.amin(3), flat.amax(3)))

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
-from talking_portrait_ros.frames.reference_vae.encoder import Posterior
-from talking_portrait_ros.frames.reference_vae.model import Decoded, ReferenceVae
+from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
 from talking_portrait_ros.training.loop.checkpoints import (
     load_optimiser_tensors,
     optimiser_tensors,
@@ -28,7 +27,7 @@ from talking_portrait_ros.training.reference_vae.clips import ClipSupply
 from talking_portrait_ros.training.reference_vae.config import ReferenceVaeTraining, Stage
 from talking_portrait_ros.training.reference_vae.discriminator import Adversary
 from talking_portrait_ros.training.reference_vae.learned_distance import load_lpips
-from talking_portrait_ros.training.reference_vae.losses import vae_losses
+from talking_portrait_ros.training.reference_vae.losses import Outcome, vae_losses
 
 _BETAS = (0.9, 0.95)
 
@@ -125,19 +124,19 @@ class Trainer:
             posterior = self.model.encode(batch.frames)
             cache = self.model.encode_references(batch.references)
             decoded = self.model.decode(posterior.sample(), cache)
-        total, numbers = self._losses(batch, posterior, decoded, step)
-        (total / self.config.accumulate).backward()  # type: ignore[no-untyped-call]
+        total, numbers = self._losses(batch, Outcome(posterior, cache, decoded), step)
+        (total / self.config.accumulate).backward()
         return numbers
 
     def _losses(
-        self, batch: Batch, posterior: Posterior, decoded: Decoded, step: int
+        self, batch: Batch, outcome: Outcome, step: int
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss to go down, and its parts as numbers."""
         weights = self.config.losses
-        losses = vae_losses(batch, posterior, decoded, weights, step)
+        losses = vae_losses(batch, outcome, weights, step)
         total = losses.total
         numbers = {name: _number(part) for name, part in losses.parts.items()}
-        made, wanted = decoded.frames.flatten(0, 1).float(), batch.frames.flatten(0, 1)
+        made, wanted = outcome.decoded.frames.flatten(0, 1).float(), batch.frames.flatten(0, 1)
         if self._lpips:
             distance = self._lpips(made, wanted)
             total, numbers["lpips"] = total + weights.lpips * distance, _number(distance)
