@@ -52,6 +52,8 @@ class KeysValues:
 class ReferenceBlock(nn.Module):
     """Self-attention within each frame, attention to all references, MLP (S1 section 3.2).
 
+    A reference width of 0 makes a block without the middle part.
+
     The references are a set: their tokens carry the position in the picture and no number, so
     that any count in any order will do. Their keys and values depend on nothing else and are
     computed once per session.
@@ -64,13 +66,15 @@ class ReferenceBlock(nn.Module):
                 f"fusion_head={head}: must be a multiple of 4 that divides the width {width}"
             )
         self.n_heads = width // head
-        self.norms = nn.ModuleList(RmsNorm(width) for _ in range(3))
-        self.reference_norm = RmsNorm(reference_width)
+        self.self_norm, self.mlp_norm = RmsNorm(width), RmsNorm(width)
         self.self_qkv = nn.Linear(width, 3 * width, bias=False)
         self.self_out = nn.Linear(width, width)
-        self.query = nn.Linear(width, width, bias=False)
-        self.reference_kv = nn.Linear(reference_width, 2 * width, bias=False)
-        self.cross_out = nn.Linear(width, width)
+        if reference_width:
+            self.cross_norm = RmsNorm(width)
+            self.reference_norm = RmsNorm(reference_width)
+            self.query = nn.Linear(width, width, bias=False)
+            self.reference_kv = nn.Linear(reference_width, 2 * width, bias=False)
+            self.cross_out = nn.Linear(width, width)
         self.mlp = nn.Sequential(
             nn.Linear(width, mlp_ratio * width),
             nn.GELU(approximate="tanh"),
@@ -88,18 +92,18 @@ class ReferenceBlock(nn.Module):
         """Frames of tokens [B, T, N, C] -> the same shape; without references no cross part."""
         n_batch, n_steps = x.shape[:2]
         rows = x.flatten(0, 1)  # [B T, N, C]
-        parts = self.self_qkv(self.norms[0](rows)).chunk(3, dim=-1)
+        parts = self.self_qkv(self.self_norm(rows)).chunk(3, dim=-1)
         q, k, v = (self._heads(part) for part in parts)
         seen = functional.scaled_dot_product_attention(rotary.turn(q), rotary.turn(k), v)
         rows = rows + self.self_out(self._joined(seen))
         x = rows.unflatten(0, (n_batch, n_steps))
         if references is not None:
             x = x + self._look_at(x, references, rotary)
-        return x + self.mlp(self.norms[2](x))  # type: ignore[no-any-return]
+        return x + self.mlp(self.mlp_norm(x))  # type: ignore[no-any-return]
 
     def _look_at(self, x: Tensor, references: KeysValues, rotary: Rotary) -> Tensor:
         n_steps = x.shape[1]
-        q = self._heads(self.query(self.norms[1](x)).flatten(1, 2))  # [B, heads, T N, head]
+        q = self._heads(self.query(self.cross_norm(x)).flatten(1, 2))  # [B, heads, T N, head]
         q = rotary.repeated(n_steps).turn(q)
         seen = functional.scaled_dot_product_attention(q, references.keys, references.values)
         out: Tensor = self.cross_out(self._joined(seen))

@@ -73,7 +73,7 @@ class ReferenceVaeConfig(Config):
     @property
     def space_factor(self) -> int:
         """Pixels along one side of a latent position."""
-        return self.patch * 2 ** (len(self.widths) - 1)
+        return self.patch << (len(self.widths) - 1)
 
     @property
     def time_factor(self) -> int:

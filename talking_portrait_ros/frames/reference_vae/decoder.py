@@ -99,8 +99,8 @@ class Decoder(nn.Module):
         else:
             conv.bias.fill_(0.5)  # type: ignore[union-attr]
 
-    def read(self, features: list[Tensor], pictures: Tensor) -> ReferenceCache:
-        """The cache of references, from encoder features [B, M, h, w, C] and their pictures."""
+    def read(self, features: list[Tensor], latents: Tensor, pictures: Tensor) -> ReferenceCache:
+        """The cache of references, from encoder features, latents [B, M, h, w, C], pictures."""
         coarse = features[self.config.fusion_level]
         rotary = picture_rotary(*coarse.shape[2:4], self.config.fusion_head, coarse.device)
         tokens = coarse.flatten(2, 3)
@@ -108,7 +108,7 @@ class Decoder(nn.Module):
         if self.warper is None:
             return ReferenceCache(pairs, None, None, None)
         small = functional.avg_pool2d(pictures.flatten(0, 1), self.config.patch)
-        source = self.warper.read(coarse, features[1])
+        source = self.warper.read(latents, features[1])
         return ReferenceCache(pairs, source, pictures, small.unflatten(0, pictures.shape[:2]))
 
     def forward(
@@ -125,7 +125,7 @@ class Decoder(nn.Module):
         x = self._blocks(fused, self.config.fusion_level, memory)
         for level in range(self.config.fusion_level - 1, 0, -1):
             x = self._blocks(self.ups[level](x, fresh), level, memory)
-        warp = self._warp(x, fused, references, fresh)
+        warp = self._warp(x, latents, references, fresh)
         if self.warper is not None and self.join is not None:
             x = x + self.join(self.warper.without(x) if warp is None else warp.details)
         x = self._blocks(self.ups[0](x, fresh), 0, memory)
@@ -152,12 +152,12 @@ class Decoder(nn.Module):
         return tokens.unflatten(2, (height, width))
 
     def _warp(
-        self, x: Tensor, fused: Tensor, references: ReferenceCache, fresh: bool
+        self, x: Tensor, latents: Tensor, references: ReferenceCache, fresh: bool
     ) -> Warp | None:
         if self.warper is None or references.warp is None:
             return None
-        coarse = self.warper.coarse(fused, references.warp, fresh)
-        warp: Warp = self.warper(x, coarse, references.warp)
+        places = self.warper.locator(latents, fresh)
+        warp: Warp = self.warper(x, places, references.warp)
         return warp
 
     def _paint(

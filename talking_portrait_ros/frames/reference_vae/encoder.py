@@ -60,21 +60,20 @@ class Encoder(nn.Module):
         )
         self.leave = CausalConv(config.widths[-1], 2 * config.latent_channels, 3)
 
-    def features(self, frames: Tensor, memory: Memory | None, last: int) -> list[Tensor]:
-        """Features of levels 0..last of frames [B, T, 3, H, W] about 0..1, [B, T', h, w, C]."""
+    def features(self, frames: Tensor, memory: Memory | None) -> list[Tensor]:
+        """Features of every level of frames [B, T, 3, H, W] about 0..1, each [B, T', h, w, C]."""
         x = self.enter(fold_patches(2 * frames - 1, self.config.patch))
         fresh = memory is None or memory.fresh
         seen = []
-        for level, blocks in enumerate(self.levels[: last + 1]):
+        for level, blocks in enumerate(self.levels):
             x = self.downs[level - 1](x, fresh) if level else x
             for block in blocks:
                 x = block(x, memory)
             seen.append(x)
         return seen
 
-    def forward(self, frames: Tensor, memory: Memory | None = None) -> Posterior:
-        """The latents of frames [B, T, 3, H, W], [B, T_z, C, h, w]."""
-        x = self.features(frames, memory, len(self.levels) - 1)[-1]
-        numbers = self.leave(x).permute(0, 1, 4, 2, 3)
+    def posterior(self, deepest: Tensor) -> Posterior:
+        """Latents [B, T_z, C, h, w] of the last level's features [B, T_z, h, w, C']."""
+        numbers = self.leave(deepest).permute(0, 1, 4, 2, 3)
         mean, log_variance = numbers.chunk(2, dim=2)
         return Posterior(mean, (log_variance - 4).clamp(-20, 10))

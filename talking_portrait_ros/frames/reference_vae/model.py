@@ -31,11 +31,13 @@ class Decoded:
             [B, T, M, 2, h1, w1]; None without references or without a warp.
         weights: share of each reference, and last of the frame's own paint,
             [B, T, M + 1, h1, w1]; None as `coords`.
+        places: where in the portrait each position lies, [B, T, 2, h, w]; None as `coords`.
     """
 
     frames: Tensor
     coords: Tensor | None
     weights: Tensor | None
+    places: Tensor | None
 
 
 class ReferenceVae(nn.Module):
@@ -64,25 +66,36 @@ class ReferenceVae(nn.Module):
         Raises:
             ValueError: T is not 1 + 4 n at the start of a stream, or not 4 n later.
         """
-        posterior: Posterior = self.encoder(frames, memory)
+        _, posterior = self._encoded(frames, memory)
+        _count(memory, posterior.mean)
+        return posterior
+
+    def _encoded(self, frames: Tensor, memory: Memory | None) -> tuple[list[Tensor], Posterior]:
+        """Features of all levels, and the latents."""
+        features = self.encoder.features(frames, memory)
+        posterior = self.encoder.posterior(features[-1])
         if self.linear is not None:
             fresh = memory is None or memory.fresh
             small = functional.avg_pool2d(frames.flatten(0, 1), self.config.base_stride)
             small = small.permute(0, 2, 3, 1).contiguous().unflatten(0, frames.shape[:2])
             base = self.linear.encode(small, fresh).permute(0, 1, 4, 2, 3)
             posterior = Posterior(posterior.mean + base, posterior.log_variance)
-        _count(memory, posterior.mean)
-        return posterior
+        return features, posterior
 
     def encode_references(self, references: Tensor) -> ReferenceCache:
         """What decoding needs of references [B, M, 3, H, W], M = 0..3; once per session."""
         if not references.shape[1]:
             return ReferenceCache((), None, None, None)
-        each = references.flatten(0, 1)[:, None]  # each a clip of one frame
-        seen = self.encoder.features(each, None, self.config.fusion_level)
         shape = references.shape[:2]
+        each = references.flatten(0, 1)[:, None]  # each a clip of one frame
+        features, posterior = self._encoded(each, None)
+        latents = posterior.mean.permute(0, 1, 3, 4, 2)
         pictures = references.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
-        return self.decoder.read([x[:, 0].unflatten(0, shape) for x in seen], pictures)
+        return self.decoder.read(
+            [x[:, 0].unflatten(0, shape) for x in features],
+            latents[:, 0].unflatten(0, shape),
+            pictures,
+        )
 
     def paint(
         self, latents: Tensor, references: ReferenceCache, memory: Memory | None = None
@@ -105,11 +118,11 @@ def composed(painting: Painting, references: ReferenceCache) -> Decoded:
     """A painting with the references' moved pictures laid in."""
     frames, warp = painting.paint, painting.warp
     if warp is None or references.pictures is None:
-        return Decoded(frames.permute(0, 1, 4, 2, 3), None, None)
+        return Decoded(frames.permute(0, 1, 4, 2, 3), None, None, None)
     size = references.pictures.shape[-2:]
     moved = look_up(references.pictures, enlarge(warp.coords, *size))
     frames = frames + mixed(moved, enlarge(warp.weights, *size))
-    return Decoded(frames.permute(0, 1, 4, 2, 3), warp.coords, warp.weights)
+    return Decoded(frames.permute(0, 1, 4, 2, 3), warp.coords, warp.weights, warp.places)
 
 
 def _count(memory: Memory | None, latents: Tensor) -> None:

@@ -51,7 +51,7 @@ def test_the_preset_at_the_papers_scale_has_its_widths() -> None:
     with torch.device("meta"):
         model = ReferenceVae(_config("ref_vae_paper_512"))
         fused = model.decoder.fusion
-        feature = model.encoder.features(torch.zeros(1, 5, 3, 512, 512), None, 4)[-1]
+        feature = model.encoder.features(torch.zeros(1, 5, 3, 512, 512), None)[4]
     assert feature.shape == (1, 2, 32, 32, 1024)
     assert len(fused) == 6
     assert fused[0].n_heads == 16
