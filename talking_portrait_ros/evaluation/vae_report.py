@@ -22,7 +22,10 @@ PAPER_DB = {
 
 
 def trials_table(title: str, trials: Sequence[Trial]) -> Table:
-    """PSNR, SSIM and lips by model and number M of references, and the rivals."""
+    """PSNR, SSIM and lips by model and number M of references, and the rivals.
+
+    The rivals are the first reference, copied, and a thumbnail of as many numbers as the latents.
+    """
     table = Table(title=f"{title}: {len(trials)} clips (mean, 95 % interval)")
     for heading in ("decoded by", "M", "PSNR dB", "gain", "SSIM", "lips r"):
         table.add_column(heading)
@@ -34,7 +37,7 @@ def trials_table(title: str, trials: Sequence[Trial]) -> Table:
                 f"{gain(trials, model, n).mean:+.2f}" if n else "",
                 f"{similar.mean:.3f}", _lips(trials, model, n),
             )  # fmt: skip
-    table.add_row("copied reference", "1", str(_of(trials, "copied_db")), "", "", "")
+    table.add_row("copy", "1", str(_of(trials, "copied_db")), "", "", "")
     table.add_row("thumbnail", "0", str(_of(trials, "thumbnail_db")))
     return table
 
