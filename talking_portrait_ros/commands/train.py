@@ -28,22 +28,30 @@ def train() -> None:
 
 def _command(name: str, config_class: type[Config], trainer: Trainer, summary: str) -> None:
     """A subcommand whose options are the plain fields of `config_class`."""
-    hints = typing.get_type_hints(config_class)
 
     @train.command(name, help=summary)
     def command(**values: Any) -> None:
-        for path in trainer(config_class(**values)):
+        for path in trainer(config_class(**_nested(config_class, values))):
             click.echo(str(path))
 
+    _add_options(command, config_class)
+
+
+def _add_options(command: Any, config_class: type[Config], prefix: str = "") -> None:
+    """One option per plain field; those of a config within it are named field-name."""
+    hints = typing.get_type_hints(config_class)
     for field in dataclasses.fields(config_class):
-        kind = hints[field.name]
+        kind, name = hints[field.name], f"{prefix}{field.name}"
+        if isinstance(kind, type) and issubclass(kind, Config):
+            _add_options(command, kind, f"{name}.")
+            continue
         several = typing.get_origin(kind) is tuple
         one = typing.get_args(kind)[0] if several else kind
         if one not in (int, float, str, bool):
             continue
         click.option(
-            f"--{field.name.replace('_', '-')}",
-            field.name,
+            f"--{name.replace('_', '-').replace('.', '-')}",
+            name.replace(".", "__"),
             type=one,
             is_flag=kind is bool,
             multiple=several,
@@ -51,6 +59,17 @@ def _command(name: str, config_class: type[Config], trainer: Trainer, summary: s
             show_default=True,
             help=field.metadata["description"],
         )(command)
+
+
+def _nested(config_class: type[Config], values: dict[str, Any]) -> dict[str, Any]:
+    """Options named field__name gathered into the config of `field`."""
+    hints = typing.get_type_hints(config_class)
+    plain = {name: value for name, value in values.items() if "__" not in name}
+    for field in {name.split("__")[0] for name in values if "__" in name}:
+        start = f"{field}__"
+        inner = {k.removeprefix(start): v for k, v in values.items() if k.startswith(start)}
+        plain[field] = hints[field](**_nested(hints[field], inner))
+    return plain
 
 
 _command(

@@ -42,8 +42,8 @@ def smoke_config(config: ReferenceVaeTraining) -> ReferenceVaeTraining:
     Path(config.out).mkdir(parents=True, exist_ok=True)
     return config.replace(
         out=tempfile.mkdtemp(prefix="smoke_", dir=config.out), preset="ref_vae_tiny",
-        curriculum="64x5x2:180,128/64x5x2:20", learning_rate=3e-3, warm_up=20, log_steps=20,
-        evaluate_steps=90, checkpoint_steps=90, evaluation_clips=2, ema_decay=0.95, workers=0,
+        curriculum="64x5x2:120,128/64x5x2:12", learning_rate=3e-3, warm_up=20, log_steps=20,
+        evaluate_steps=60, checkpoint_steps=60, evaluation_clips=2, ema_decay=0.95, workers=0,
         pool_clips=4, clip_uses=1000,
     )  # fmt: skip
 

@@ -113,7 +113,8 @@ def _mean_size(values: Tensor) -> Tensor:
 def _luma(pictures: Tensor) -> Tensor:
     """[N, 1, H, W]."""
     red, green, blue = pictures.split(1, dim=1)
-    return _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+    luma: Tensor = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+    return luma
 
 
 def lost_structure(made: Tensor, wanted: Tensor, importance: Tensor) -> Tensor:
