@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.renderer import ReferenceVaeDecoder
-from talking_portrait_ros.presets import FRAMES
 from talking_portrait_ros.registry import Family
 
 FAMILY = Family(
     config=ReferenceVaeConfig,
     build=ReferenceVaeDecoder,
-    tiny=ReferenceVaeConfig.from_dict(FRAMES["ref_vae_tiny"].options),
+    tiny=ReferenceVaeConfig(
+        resolution=64,
+        widths=(8, 8, 16, 16, 16),
+        decoder_widths=(8, 8, 8, 16, 16),
+        latent_channels=16,
+        fusion_blocks=1,
+        fusion_head=8,
+        warp_width=8,
+    ),
 )

@@ -75,8 +75,8 @@ def where_same(wanted: Tensor, places: Tensor) -> Tensor:
 
 def _extended(places: Tensor, at: Tensor) -> Tensor:
     """Places [N, 2, h, w] looked up at coordinates [N, 2, h, w]."""
-    inside = at.clamp(-1, 1)
-    found = functional.grid_sample(
-        places, inside.permute(0, 2, 3, 1), padding_mode="border", align_corners=False
-    )
+    height, width = places.shape[-2:]
+    last = at.new_tensor([1 - 1 / width, 1 - 1 / height]).view(2, 1, 1)  # the outermost centres
+    inside = at.clamp(-last, last)
+    found = functional.grid_sample(places, inside.permute(0, 2, 3, 1), align_corners=False)
     return found + at - inside

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from talking_portrait_ros.frames.reference_vae import FAMILY
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
 from talking_portrait_ros.presets import FRAMES
@@ -34,6 +35,10 @@ def test_the_compression_ratio_is_the_papers(name: str) -> None:
     config = _config(name)
     assert config.compression_ratio == 768
     assert (config.latent_size, config.latent_channels, config.time_factor) == (8, 64, 4)
+
+
+def test_the_tiny_preset_is_what_the_contract_suite_runs() -> None:
+    assert _config("ref_vae_tiny") == FAMILY.tiny
 
 
 def test_the_compression_ratio_counts_numbers() -> None:
