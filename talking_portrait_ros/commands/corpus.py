@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 import cv2
 import numpy as np
+import torch
+from torch.nn import functional
 
 from talking_portrait_ros.chunks import U8
 from talking_portrait_ros.commands.options import device_option
@@ -110,12 +112,11 @@ def _picture(planes: Tensor) -> U8:
 
 def _map_picture(clip: Clip, index: int) -> U8:
     """Coordinates as colours: x red, y green, lines every tenth; blue where they do not hold."""
-    x, y = clip.coordinates[index].cpu().numpy()
-    valid = clip.valid[index, 0].cpu().numpy()
+    size = clip.frames.shape[-1]
+    maps = torch.cat([clip.coordinates[index], clip.valid[index]])[None].cpu()
+    x, y, valid = functional.interpolate(maps, size, mode="bilinear")[0].numpy()
     red, green = ((127.5 * (value + 1)).clip(0, 255) for value in (x, y))
-    line = (np.abs(10 * x % 1 - 0.5) > 0.42) | (np.abs(10 * y % 1 - 0.5) > 0.42)
+    line = (np.abs(10 * x % 1 - 0.5) > 0.45) | (np.abs(10 * y % 1 - 0.5) > 0.45)
     colours = np.stack([red, green, 255 * (1 - valid)], axis=-1)
     colours[..., :2] *= np.where(line, 0.5, 1.0)[..., None]
-    size = clip.frames.shape[-1]
-    large = cv2.resize(colours, (size, size), interpolation=cv2.INTER_NEAREST)
-    return large.astype(np.uint8)
+    return colours.astype(np.uint8)

@@ -29,6 +29,8 @@ from talking_portrait_ros.frames.rig.windows import (
 )
 from talking_portrait_ros.spaces import MOTION_WIDTH
 
+_PAINTED = 20.0  # change of a colour that makes it paint, levels
+
 
 @dataclass(frozen=True)
 class MappedFrames:
@@ -117,9 +119,9 @@ class RigRenderer:
         self._place_lips(coords, lips)
         frames = self.sampling.sample(picture, coords)
         paint = overlay.permute(0, 2, 3, 1)
-        _cover(frames, paint, corner, window)
         if shown is not None:
-            paste(shown, 1 - paint[..., 3:], corner)
+            paste(shown, _kept(cut(frames, corner, window), paint), corner)
+        _cover(frames, paint, corner, window)
         self._add_mouth(frames, lips, motion, controls, shown)
         return frames, coords
 
@@ -242,6 +244,12 @@ def _on_plane(pixels: Tensor, plane: Tensor) -> Tensor:
 
 def _as_bytes(frames: Tensor) -> Tensor:
     return frames if frames.dtype == torch.uint8 else frames.round().clamp(0, 255).byte()
+
+
+def _kept(under: Tensor, paint: Tensor) -> Tensor:
+    """How much of the picture `under` is as it was below `paint`, 0..1 [B, h, w, 1]."""
+    change = (255 * paint[..., :3] - under.float()).abs().amax(-1, keepdim=True)
+    return (1.5 - change * paint[..., 3:] / _PAINTED).clamp(0, 1)
 
 
 def _cover(frames: Tensor, paint: Tensor, corner: Tensor, window: Grid) -> None:

@@ -6,7 +6,7 @@ A clip is a pure function of the pack, the settings and its seed (on one kind of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,21 @@ from talking_portrait_ros.chunks import F32
 from talking_portrait_ros.frames.rig.renderer import MappedFrames, RigRenderer
 from talking_portrait_ros.frames.rig.sampling import sample_planes
 from talking_portrait_ros.training.corpus.background import KEPT, OPAQUE, background
-from talking_portrait_ros.training.corpus.camera import cell_places, look, views
+from talking_portrait_ros.training.corpus.camera import cell_places, look, mirrored_views, views
 from talking_portrait_ros.training.corpus.chance import stream
 from talking_portrait_ros.training.corpus.clip import COORDINATE_CELL, N_REFERENCES, Clip
 from talking_portrait_ros.training.corpus.config import CorpusConfig
-from talking_portrait_ros.training.corpus.light import Light, joined, lit, spoilt
+from talking_portrait_ros.training.corpus.light import Light, joined, lit, softened, spoilt
 from talking_portrait_ros.training.corpus.motion import mirrored, performance
 from talking_portrait_ros.training.corpus.mouths import Mouths
 from talking_portrait_ros.training.corpus.pack import PICTURE_PX, Pack
 from talking_portrait_ros.training.corpus.people import Cast, with_other_mouth
 from talking_portrait_ros.training.corpus.speech import TIMEBASE
 
-STRETCH_FRAMES = 4
+_PIXELS_AT_ONCE = 2**20  # more at once are slower: they leave the processor's cache
+_FRAMES_AT_ONCE = 32
 _FIRST_REFERENCE = 10**9  # index of its noise
-_SUBCELLS = 4  # looks per position and axis at what is valid
+_SUBCELLS = 2  # looks per position and axis at what is valid
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class _Shots:
     views: F32
     light: Light
     indices: list[int]
+
+    def mirrored(self) -> _Shots:
+        return replace(self, views=mirrored_views(self.views))
 
     def part(self, first: int, last: int) -> _Shots:
         return _Shots(
@@ -116,7 +120,7 @@ class Corpus:
         Raises:
             ValueError: a number out of range, or an unknown person.
         """
-        parts = list(self.stretches(seed, resolution, n_frames, STRETCH_FRAMES, person))
+        parts = list(self.stretches(seed, resolution, n_frames, self._at_once(resolution), person))
         if len(parts) == 1:
             return parts[0]
         whole = {
@@ -183,21 +187,24 @@ class Corpus:
         index, is_mirrored, has_mouth, has_background = self._index(person), *generator.random(3)
         if index is None:
             index = int(stream(seed, "person").integers(len(self.pack.people)))
-        times = max(1, min(config.oversampling, PICTURE_PX // resolution))
-        actor = self._cast.actor(index, resolution * times)
+        drawn_px = self._drawn_px(resolution)
+        actor = self._cast.actor(index, drawn_px)
         renderer = actor.renderer
         if has_mouth < config.mouth:
             renderer = with_other_mouth(renderer, stream(seed, "inner mouth"))
         backdrop = None
         if has_background < config.background:
-            backdrop = torch.from_numpy(background(seed, resolution * times)).to(self.device)
+            backdrop = torch.from_numpy(background(seed, drawn_px)).to(self.device)
         heard = self._mouths.make(seed, n_frames)
-        light = Light.of_clip(seed, n_frames, config)
         motion = performance(seed, n_frames, heard.mouth, config)
+        light = Light.of_clip(seed, n_frames, config)
         frames = _Shots(motion, views(seed, n_frames, config), light, list(range(n_frames)))
+        shots = frames, self._reference_shots(seed, light)
+        if is_mirrored < config.mirrored:
+            shots = shots[0].mirrored(), shots[1].mirrored()
         return _Scene(
-            seed, index, resolution, frames, self._reference_shots(seed, light), heard.samples,
-            renderer, actor.matte, backdrop, bool(is_mirrored < config.mirrored),
+            seed, index, resolution, *shots, heard.samples, renderer, actor.matte, backdrop,
+            bool(is_mirrored < config.mirrored),
         )  # fmt: skip
 
     def _reference_shots(self, seed: int, light: Light) -> _Shots:
@@ -205,7 +212,7 @@ class Corpus:
         shots = []
         for k in range(N_REFERENCES):
             other = int(stream(seed, "reference", k).integers(2**62))
-            motion = performance(other, 1, self._mouths.make(other, 1).mouth, self.config)
+            motion = performance(other, 1, self._mouths.shapes(other, 1), self.config)
             view = views(seed, 1, self.config, take=k + 1)
             shots.append((motion, view, light.for_reference(other, self.config)))
         motions, all_views, lights = zip(*shots, strict=True)
@@ -222,16 +229,26 @@ class Corpus:
         if scene.backdrop is not None:
             pictures, shown = _in_front_of(scene.backdrop, scene.matte, mapped)
         coordinates, valid = _film_map(mapped.sources, shown, shots.views, scene.resolution)
-        pictures = look(pictures, shots.views)
+        pictures = softened(pictures, scene.seed, self.config)
+        times = pictures.shape[1] // scene.resolution
+        pictures = look(pictures, shots.views, "bicubic" if times == 1 else "bilinear")
         planes = pictures.permute(0, 3, 1, 2).to(torch.float32, copy=True).div_(255)
-        if planes.shape[-1] != scene.resolution:
-            planes = functional.avg_pool2d(planes, planes.shape[-1] // scene.resolution)
+        planes = functional.avg_pool2d(planes, times) if times > 1 else planes
         if scene.is_mirrored:
-            planes, valid = planes.flip(-1), valid.flip(-1)
-            coordinates = coordinates.flip(-1) * coordinates.new_tensor([-1, 1])[:, None, None]
+            coordinates = coordinates * coordinates.new_tensor([-1, 1])[:, None, None]
         planes = lit(planes, shots.light)
         finished = spoilt(planes, scene.seed, shots.indices, self.config)
         return _Taken(finished.contiguous(), coordinates.contiguous(), valid.contiguous())
+
+    def _drawn_px(self, resolution: int) -> int:
+        """The rig's resolution for clips of `resolution`."""
+        return resolution * max(1, min(self.config.oversampling, PICTURE_PX // resolution))
+
+    def _at_once(self, resolution: int) -> int:
+        """Frames that are best drawn together."""
+        if self.device != "cpu":
+            return _FRAMES_AT_ONCE
+        return max(1, min(_FRAMES_AT_ONCE, _PIXELS_AT_ONCE // self._drawn_px(resolution) ** 2))
 
     def _index(self, person: str | None) -> int | None:
         if person is None:
@@ -261,16 +278,15 @@ def _require(name: str, value: int, low: int, high: int) -> None:
 
 
 def _in_front_of(backdrop: Tensor, matte: Tensor, mapped: MappedFrames) -> tuple[Tensor, Tensor]:
-    """Pictures 0..255 [n, R, R, 3] before a backdrop, and what of the portrait is shown."""
+    """Pictures uint8 [n, R, R, 3] before a backdrop, and what of the portrait is shown."""
     size, n_frames = mapped.frames.shape[1], len(mapped.frames)
     scale = matte.shape[0] / size
     cells = (mapped.sources + 0.5) * scale - 0.5
     planes = matte.permute(2, 0, 1)[None].expand(n_frames, -1, -1, -1)
     share = sample_planes(planes, cells).permute(0, 2, 3, 1)  # [n, R, R, 1]
     share = ((share - KEPT) / (OPAQUE - KEPT)).clamp(0, 1)
-    return torch.lerp(backdrop.expand(n_frames, -1, -1, -1), mapped.frames.float(), share), (
-        mapped.shown * share
-    )
+    pictures = torch.lerp(backdrop.expand(n_frames, -1, -1, -1), mapped.frames.float(), share)
+    return pictures.round_().byte(), mapped.shown * share
 
 
 def _film_map(sources: Tensor, shown: Tensor, view: F32, resolution: int) -> tuple[Tensor, Tensor]:
@@ -283,7 +299,6 @@ def _film_map(sources: Tensor, shown: Tensor, view: F32, resolution: int) -> tup
     fine = cell_places(view, n_cells * _SUBCELLS, sources.device)
     share = functional.grid_sample(shown.permute(0, 3, 1, 2), fine, align_corners=False)
     share *= (fine.abs() <= 1).all(-1)[:, None]
-    middle = functional.avg_pool2d(share[..., 1:-1, 1:-1], 2, stride=_SUBCELLS)
+    least = -functional.max_pool2d(-share, _SUBCELLS)
     inside = (coordinates.abs() <= 1).all(1, keepdim=True)
-    valid = functional.avg_pool2d(share, _SUBCELLS) * (middle > 0.75) * inside
-    return coordinates, valid
+    return coordinates, functional.avg_pool2d(share, _SUBCELLS) * (least > 0.5) * inside

@@ -77,48 +77,63 @@ def joined(lights: Sequence[Light]) -> Light:
 
 
 def lit(pictures: Tensor, light: Light) -> Tensor:
-    """`pictures` [T, 3, H, W], 0..1, in another light; in place."""
+    """`pictures` [T, 3, H, W], 0..1, in another light; may leave 0..1."""
     device = pictures.device
-    if light.saturation != 1:
-        luma = torch.einsum("tchw,c->thw", pictures, pictures.new_tensor(_LUMA))[:, None]
-        pictures = luma.lerp(pictures, light.saturation)
     if light.curve:
         pictures.mul_(1 + light.curve - light.curve * pictures)
+    luma = np.tile(np.array(_LUMA, np.float32), (3, 1))
+    mixed = light.saturation * np.eye(3) + (1 - light.saturation) * luma
+    matrices = torch.from_numpy((light.gains[:, :, None] * mixed).astype(np.float32)).to(device)
+    pictures = torch.bmm(matrices, pictures.flatten(2)).view_as(pictures)
     slopes = torch.from_numpy(light.slopes).to(device)[:, :, None, None]
     height, width = pictures.shape[2:]
     across = torch.linspace(-1, 1, width, device=device)
     down = torch.linspace(-1, 1, height, device=device)[:, None]
     field = (1 + slopes[:, :1] * across + slopes[:, 1:] * down).clamp(min=0.3)  # [T, 1, H, W]
-    pictures.mul_(field).mul_(torch.from_numpy(light.gains).to(device)[:, :, None, None])
-    return pictures.clamp_(0, 1)
+    return pictures.mul_(field)
+
+
+def softened(pictures: Tensor, seed: int, config: CorpusConfig) -> Tensor:
+    """uint8 pictures [T, H, W, 3], out of focus in some clips."""
+    generator = stream(seed, "focus")
+    if generator.random() >= config.blur:
+        return pictures
+    sigma = generator.uniform(0.3, 1.1) * pictures.shape[1] / 256
+    return (blurred_cv if pictures.device.type == "cpu" else blurred_torch)(pictures, sigma)
+
+
+def blurred_cv(pictures: Tensor, sigma: float) -> Tensor:
+    """uint8 pictures [T, H, W, 3] blurred by `sigma` pixels, on a CPU."""
+    soft = [cv2.GaussianBlur(picture, (0, 0), sigma) for picture in pictures.numpy()]
+    return torch.from_numpy(np.stack(soft))
+
+
+def blurred_torch(pictures: Tensor, sigma: float) -> Tensor:
+    """`blurred_cv` on any device."""
+    reach = max(1, round(3 * sigma))
+    at = torch.arange(-reach, reach + 1, device=pictures.device)
+    line = torch.exp(-0.5 * (at / sigma) ** 2)
+    line = (line / line.sum()).expand(3, 1, 1, -1)
+    planes = functional.pad(pictures.permute(0, 3, 1, 2).float(), (reach,) * 4, "reflect")
+    across = functional.conv2d(planes, line, groups=3)
+    soft = functional.conv2d(across, line.transpose(2, 3), groups=3)
+    return soft.round_().byte().permute(0, 2, 3, 1)
 
 
 def spoilt(pictures: Tensor, seed: int, indices: list[int], config: CorpusConfig) -> Tensor:
-    """uint8 pictures [T, 3, H, W], 0..1 given, as a poorer camera and codec make them.
+    """Pictures [T, 3, H, W], 0..1, as uint8; in some clips noisy or with block artefacts.
 
     `indices` number the pictures within the clip: each has noise of its own.
     """
     generator = stream(seed, "faults")
-    blurred, noisy, blocky = generator.random(3)
-    sigma, level, quality = generator.uniform((0.3, 0.004, 30), (1.1, 0.025, 85))
-    if blurred < config.blur:
-        pictures = _blurred(pictures, sigma * pictures.shape[-1] / 256)
+    noisy, blocky = generator.random(2)
+    level, quality = generator.uniform((0.004, 30), (0.025, 85))
     if noisy < config.noise:
         pictures = torch.stack(
             [p + level * _noise(p, seed, i) for p, i in zip(pictures, indices, strict=True)]
         )
     levels = pictures.mul(255).round_().clamp_(0, 255).byte()
     return _compressed(levels, int(quality)) if blocky < config.jpeg else levels
-
-
-def _blurred(pictures: Tensor, sigma: float) -> Tensor:
-    reach = max(1, round(2.5 * sigma))
-    at = torch.arange(-reach, reach + 1, device=pictures.device)
-    line = torch.exp(-0.5 * (at / sigma) ** 2)
-    line = (line / line.sum()).expand(3, 1, 1, -1)
-    padded = functional.pad(pictures, (reach,) * 4, "replicate")
-    across = functional.conv2d(padded, line, groups=3)
-    return functional.conv2d(across, line.transpose(2, 3), groups=3)
 
 
 def _noise(picture: Tensor, seed: int, index: int) -> Tensor:

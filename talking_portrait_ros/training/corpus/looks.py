@@ -7,9 +7,11 @@ lips, irises and clothes are found by their colours and places and painted anew.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from talking_portrait_ros.chunks import F32, U8, Reference
 from talking_portrait_ros.frames.avatar import drawn_avatar
@@ -26,7 +28,7 @@ _LIDS = (
 _CHIN, _FOREHEAD, _NOSE, _MOUTH = 152, 10, 4, (13, 14)
 _EDGES = (234, 454)
 _LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
-_INVERSIONS = 12
+_INVERSIONS, _CELL = 12, 8
 
 _SKINS = ((238, 206, 182), (230, 184, 152), (214, 160, 122), (190, 132, 96), (160, 106, 74),
           (124, 80, 56), (92, 60, 44))  # fmt: skip
@@ -101,14 +103,16 @@ def _moved(points: F32, parts: list[_Stretch]) -> F32:
 
 def _reshaped(image: F32, marks: F32, parts: list[_Stretch]) -> tuple[F32, F32]:
     """Picture and landmarks after the warp."""
-    line = np.arange(SIDE, dtype=np.float32)
-    pixels = np.stack(np.meshgrid(line, line), axis=-1)
-    sources = pixels.copy()
+    line = (np.arange(SIDE // _CELL, dtype=np.float32) + 0.5) * _CELL - 0.5
+    nodes = np.stack(np.meshgrid(line, line), axis=-1)
+    sources = nodes.copy()
     for _ in range(_INVERSIONS):
-        sources = sources + 0.8 * (pixels - _moved(sources, parts))
+        sources = sources + 0.8 * (nodes - _moved(sources, parts))
+    ways = cv2.resize(sources - nodes, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    pixels = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1)
     moved = marks.copy()
     moved[:, :2] = _moved(marks[:, :2], parts)
-    return np.asarray(look_up(image, sources), np.float32), moved
+    return np.asarray(look_up(image, pixels + ways), np.float32), moved
 
 
 def _repainted(image: F32, marks: F32, generator: np.random.Generator) -> F32:
@@ -118,15 +122,12 @@ def _repainted(image: F32, marks: F32, generator: np.random.Generator) -> F32:
     irises = _filled([_disc(marks, iris) for *_, iris in _EYES], 1.0)
     iris = irises * (image.min(-1) < 190)
     painted = image.copy()
-    for mask, colours, spread in (
-        (hair, _HAIRS, 18), (skin, _SKINS, 12), (iris, _IRISES, 15), (cloth, None, 0),
-    ):  # fmt: skip
-        if colours is None:
-            colour = generator.uniform(20, 230, 3)
-        else:
-            colour = np.array(colours[generator.integers(len(colours))])
-            colour = np.clip(colour + generator.normal(0, spread, 3), 12, 255)
-        painted = _tinted(painted, image, mask, colour)
+    for mask, colours, spread in ((hair, _HAIRS, 18), (skin, _SKINS, 12), (iris, _IRISES, 15)):
+        colour = np.array(colours[generator.integers(len(colours))])
+        colour = np.clip(colour + generator.normal(0, spread, 3), 12, 255)
+        painted = _tinted(painted, image, mask, colour.astype(np.float32))
+    cloth_colour = generator.uniform(20, 230, 3).astype(np.float32)
+    painted = _tinted(painted, image, cloth, cloth_colour)
     red = np.exp(generator.normal(0, (0.10, 0.18, 0.14), 3))
     painted = painted + lips[..., None] * (painted * red - painted)
     scene = background(int(generator.integers(2**62)), SIDE)
@@ -136,7 +137,7 @@ def _repainted(image: F32, marks: F32, generator: np.random.Generator) -> F32:
 def _regions(image: F32, marks: F32) -> tuple[F32, F32, F32, F32]:
     """Masks 0..1 of hair (and brows), skin, clothes and background, by colour and place."""
     red, green, blue = np.moveaxis(image, -1, 0)
-    luma = image @ np.array([0.3, 0.59, 0.11], np.float32)
+    luma = np.asarray(image @ np.array([0.3, 0.59, 0.11]), np.float32)
     teal = _step((blue - red) / 12)
     warm = _step((red - blue - 0.12 * luma - 6) / 10)
     dark = _step((105 - luma) / 25)
@@ -149,13 +150,13 @@ def _regions(image: F32, marks: F32) -> tuple[F32, F32, F32, F32]:
 
 def _outside(grey: F32) -> F32:
     """The part of a mask that hangs together with the upper corners: eye whites do not."""
-    seen = np.pad((grey > 0.5).astype(np.uint8), 1)
-    filled = seen.copy()
-    mask = np.zeros((seen.shape[0] + 2, seen.shape[1] + 2), np.uint8)
+    filled = np.pad((grey > 0.5).astype(np.uint8), 1)
+    mask = np.zeros((filled.shape[0] + 2, filled.shape[1] + 2), np.uint8)
     filled[0, :] = filled[:, 0] = filled[:, -1] = 1
     cv2.floodFill(filled, mask, (0, 0), (2,))
     near = cv2.dilate((filled[1:-1, 1:-1] == 2).astype(np.uint8), np.ones((5, 5)))
-    return np.asarray(cv2.GaussianBlur(grey * near, (0, 0), 0.7), np.float32)
+    mask_behind = np.asarray(grey * near, np.float32)
+    return np.asarray(cv2.GaussianBlur(mask_behind, (0, 0), 0.7), np.float32)
 
 
 def _tinted(painted: F32, image: F32, mask: F32, colour: F32) -> F32:
@@ -192,5 +193,5 @@ def _flat(image: F32, generator: np.random.Generator) -> F32:
     return np.asarray(flat, np.float32)
 
 
-def _step(values: F32) -> F32:
+def _step(values: NDArray[np.floating[Any]]) -> F32:
     return np.asarray(np.clip(values + 0.5, 0, 1), np.float32)

@@ -17,7 +17,7 @@ from talking_portrait_ros.training.corpus.config import CorpusConfig
 from talking_portrait_ros.training.corpus.pack import Spoken
 from talking_portrait_ros.training.corpus.speech import TIMEBASE, decoded
 
-_NOISE_FRAMES = 250
+_NOISE_FRAMES = 100
 
 
 @dataclass(frozen=True)
@@ -39,42 +39,57 @@ class Mouths:
 
     def make(self, seed: int, n_frames: int) -> Heard:
         """Sound and mouth of a clip."""
-        generator = stream(seed, "mouth kind")
-        kind = generator.random()
-        if kind < self._config.speech and self._speech:
-            return self._talk(seed, n_frames)
-        if kind < self._config.speech + self._config.wild or generator.random() < 0.2:
-            return Heard(self._background(seed, n_frames), _wild(seed, n_frames))
-        rest = np.tile(np.asarray(REST.target, np.float32), (n_frames, 1))
-        return Heard(self._background(seed, n_frames), _moved(rest, 1.0))
+        mouth = self.shapes(seed, n_frames)
+        if self._kind(seed) != "speech":
+            return Heard(self._background(seed, n_frames), mouth)
+        generator = stream(seed, "loudness")
+        gain = np.float32(10 ** (generator.uniform(-16, 4) / 20))
+        per_frame = TIMEBASE.samples_per_frame
+        parts = [
+            self._sound(index)[skip * per_frame :] for index, skip in self._said(seed, n_frames)
+        ]
+        samples = gain * np.concatenate(parts)[: n_frames * per_frame]
+        if generator.random() < 0.25:
+            level = np.float32(0.5 * gain * 10 ** (-generator.uniform(3, 30) / 20))
+            samples = samples + level * self._background(seed, n_frames)
+        return Heard(np.clip(samples, -1, 1).astype(np.float32), mouth)
 
-    def _talk(self, seed: int, n_frames: int) -> Heard:
+    def shapes(self, seed: int, n_frames: int) -> F32:
+        """The mouth of a clip alone, [T, 58]."""
+        kind = self._kind(seed)
+        if kind == "wild":
+            return _wild(seed, n_frames)
+        if kind == "rest":
+            rest = np.tile(np.asarray(REST.target, np.float32), (n_frames, 1))
+            return _moved(rest, 1.0)
+        said = self._said(seed, n_frames)
+        curves = [self._speech[index].articulators[skip:] for index, skip in said]
+        amplitude = stream(seed, "amplitude").uniform(0.65, 1.35)
+        return _moved(np.concatenate(curves)[:n_frames], amplitude)
+
+    def _kind(self, seed: int) -> str:
+        chance = stream(seed, "mouth kind").random()
+        if chance < self._config.speech and self._speech:
+            return "speech"
+        return "wild" if chance < self._config.speech + self._config.wild else "rest"
+
+    def _said(self, seed: int, n_frames: int) -> list[tuple[int, int]]:
+        """Utterances of one voice that fill a clip, and frames to leave out of each."""
         generator = stream(seed, "talk")
         voice = self._voices[generator.integers(len(self._voices))]
         own = [i for i, spoken in enumerate(self._speech) if spoken.voice == voice]
-        amplitude = generator.uniform(0.65, 1.35)
-        gain, backed = 10 ** (generator.uniform(-16, 4) / 20), generator.random() < 0.25
-        per_frame = TIMEBASE.samples_per_frame
-        curves: list[F32] = []
-        heard: list[F32] = []
-        index = own[generator.integers(len(own))]
-        skip = int(generator.integers(max(len(self._speech[index].articulators) - 8, 1)))
+        said: list[tuple[int, int]] = []
         n_made = 0
         while n_made < n_frames:
-            part = self._speech[index].articulators[skip:]
-            curves.append(part)
-            heard.append(self._sound(index)[skip * per_frame :])
-            n_made, skip = n_made + len(part), 0
             index = own[generator.integers(len(own))]
-        samples = np.float32(gain) * np.concatenate(heard)[: n_frames * per_frame]
-        if backed:
-            level = np.float32(0.5 * gain * 10 ** (-generator.uniform(3, 30) / 20))
-            samples = samples + level * self._background(seed, n_frames)
-        moved = _moved(np.concatenate(curves)[:n_frames], amplitude)
-        return Heard(np.clip(samples, -1, 1).astype(np.float32), moved)
+            length = len(self._speech[index].articulators)
+            skip = 0 if said else int(generator.integers(max(length - 8, 1)))
+            said.append((index, skip))
+            n_made += length - skip
+        return said
 
     def _background(self, seed: int, n_frames: int) -> F32:
-        """Noise, music or (mostly) silence, [640 T]; made in stretches of ten seconds."""
+        """Noise, music or (mostly) silence, [640 T]; made in stretches of four seconds."""
         generator = stream(seed, "background sound")
         n_samples = n_frames * TIMEBASE.samples_per_frame
         if generator.random() < 0.4:
