@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.ros_graph import wait_for
+from helpers.tiny_stages import ended, sound
 
 pytest.importorskip("rclpy")
 
@@ -16,10 +17,13 @@ from test_stage_node import heard_frames
 from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import Header, LatentBlock, Reference, References
 from talking_portrait_ros.frames.avatar import drawn_avatar
-from talking_portrait_ros.presets import FRAMES
+from talking_portrait_ros.latents.replay.recording import Recording, save_recording
+from talking_portrait_ros.pipeline import build_pipeline
+from talking_portrait_ros.presets import FRAMES, Preset, StageSpec
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
-from talking_portrait_ros.ros.stage_node import StageNode
+from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
+from talking_portrait_ros.timebase import Timebase
 
 pytestmark = pytest.mark.ros
 
@@ -199,3 +203,49 @@ def test_weights_of_another_model_leave_a_node_that_can_be_set_right(graph):
     node.spec = SPEC
     node.autostart()
     assert node.working
+
+
+class FusedNode(StageNode):
+    """Sound to frames by way of a recording, in one process."""
+
+    def __init__(self, preset):
+        super().__init__(
+            "fused", ["features", "latents", "frames"], StageParameters(max_queue=1000)
+        )
+        self.preset = preset
+
+    def build_stages(self):
+        return [(kind, self._built(kind, getattr(self.preset, kind))) for kind in self._kinds]
+
+
+@pytest.mark.parametrize("steps_per_block", [1, 4])
+def test_fused_node_replays_a_recording_as_the_pipeline_does(graph, tmp_path, steps_per_block):
+    file = str(tmp_path / "clip.safetensors")
+    timebase = Timebase(frames_per_latent_step=4, first_step_alone=True)
+    save_recording(file, Recording(SPACE, VALUES[:4], timebase))
+    replay = StageSpec("replay", {"file": file, "steps_per_block": steps_per_block})
+    preset = Preset("", 64, StageSpec("log_mel"), replay, SPEC)
+    node = FusedNode(preset)
+    frames = heard_frames(graph)
+    graph.add(node)
+    references = References((drawn_avatar(),))
+    graph.speak(msg.References, "references", qos.LATCHED).publish(
+        convert.references_to_msg(references)
+    )
+    wait_for(lambda: all(session._references for session in node._chain.sessions))
+    wait_for(lambda: node._outlets["frames"]._images.get_subscription_count())
+    audio = graph.speak(msg.AudioChunk, "audio", qos.STREAM)
+    chunks = [*sound(31, n=640), *ended(sound(31, n=640, epoch=5))]  # a flush between them
+    for number, chunk in enumerate(chunks):
+        audio.publish(convert.audio_to_msg(chunk))
+        if number == 30:
+            wait_for(lambda: frames and frames[-1].first_frame >= 12)
+    wait_for(lambda: frames[-1].header.end_of_stream)
+    silence = np.zeros(31 * 640, np.float32)
+    expected = np.stack([*build_pipeline(preset).render(silence, references)])
+    after = [f for f in frames if f.header.epoch == 5 and len(f.frames)]
+    assert [f.first_frame for f in after] == list(range(31))
+    assert np.array_equal(np.concatenate([f.frames for f in after]), expected)
+    before = [f for f in frames if f.header.epoch == 0]
+    assert np.array_equal(before[0].frames[0], expected[0])
+    assert node.counts["refused"] == 0
