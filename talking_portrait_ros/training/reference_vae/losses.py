@@ -24,7 +24,7 @@ from talking_portrait_ros.training.reference_vae.batches import Batch
 from talking_portrait_ros.training.reference_vae.config import LossWeights
 
 _LUMA = (0.299, 0.587, 0.114)
-_WINDOW_PX, _WINDOW_STEP_PX = 8, 4
+_HALF_WINDOW_PX = 4
 _SCALES = 3
 _OCTAVES = 4
 _C1, _C2 = 0.01**2, 0.03**2
@@ -130,10 +130,10 @@ def lost_structure(made: Tensor, wanted: Tensor, importance: Tensor) -> Tensor:
 
 
 def dssim(made: Tensor, wanted: Tensor) -> Tensor:
-    """(1 - SSIM) / 2 of each window of one-channel pictures [N, 1, H, W]."""
+    """(1 - SSIM) / 2 of windows of 8 x 8 of one-channel pictures [N, 1, H, W], every 4 pixels."""
 
     def mean(values: Tensor) -> Tensor:
-        return functional.avg_pool2d(values, _WINDOW_PX, _WINDOW_STEP_PX)
+        return functional.avg_pool2d(functional.avg_pool2d(values, _HALF_WINDOW_PX), 2, 1)
 
     a, b, product = mean(made), mean(wanted), mean(made * wanted)
     squares = mean(made.square() + wanted.square())
