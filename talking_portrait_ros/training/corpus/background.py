@@ -9,7 +9,6 @@ from talking_portrait_ros.chunks import F32
 from talking_portrait_ros.training.corpus.chance import stream
 
 _PAINT_PX = 256
-KEPT, OPAQUE = 0.35, 0.85  # matte at which nothing and everything of the portrait is seen
 
 
 def background(seed: int, size: int) -> F32:

@@ -16,7 +16,7 @@ class CorpusConfig(Config):
         minimum=1, maximum=4,
     )  # fmt: skip
     people_kept: int = param(
-        600, "rigs kept in memory, 12 MB each at 512 and 8 MB at 256", minimum=1
+        600, "rigs kept in memory, 6 MB each at 512 and 4 MB at 256", minimum=1
     )
     speech: float = param(0.75, "share of clips that speak", minimum=0, maximum=1)
     wild: float = param(0.15, "share of clips with random mouths", minimum=0, maximum=1)

@@ -16,13 +16,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from talking_portrait_ros.chunks import F32
-from talking_portrait_ros.frames.rig.renderer import MappedFrames, RigRenderer
-from talking_portrait_ros.frames.rig.sampling import sample_planes
-from talking_portrait_ros.training.corpus.background import KEPT, OPAQUE, background
-from talking_portrait_ros.training.corpus.camera import cell_places, look, mirrored_views, views
+from talking_portrait_ros.frames.rig.renderer import RigRenderer
+from talking_portrait_ros.training.corpus.background import background
+from talking_portrait_ros.training.corpus.camera import look, mirrored_views, views
 from talking_portrait_ros.training.corpus.chance import stream
 from talking_portrait_ros.training.corpus.clip import COORDINATE_CELL, N_REFERENCES, Clip
 from talking_portrait_ros.training.corpus.config import CorpusConfig
+from talking_portrait_ros.training.corpus.labels import film_map, in_front_of
 from talking_portrait_ros.training.corpus.light import Light, joined, lit, softened, spoilt
 from talking_portrait_ros.training.corpus.motion import mirrored, performance
 from talking_portrait_ros.training.corpus.mouths import Mouths
@@ -33,7 +33,6 @@ from talking_portrait_ros.training.corpus.speech import TIMEBASE
 _PIXELS_AT_ONCE = 2**20  # more at once are slower: they leave the processor's cache
 _FRAMES_AT_ONCE = 32
 _FIRST_REFERENCE = 10**9  # index of its noise
-_SUBCELLS = 2  # looks per position and axis at what is valid
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ class Corpus:
             index = int(stream(seed, "person").integers(len(self.pack.people)))
         drawn_px = self._drawn_px(resolution)
         actor = self._cast.actor(index, drawn_px)
-        renderer = actor.renderer
+        renderer = actor.renderer()
         if has_mouth < config.mouth:
             renderer = with_other_mouth(renderer, stream(seed, "inner mouth"))
         backdrop = None
@@ -227,8 +226,8 @@ class Corpus:
         mapped = scene.renderer.render_mapped(torch.from_numpy(shots.motion))
         pictures, shown = mapped.frames, mapped.shown
         if scene.backdrop is not None:
-            pictures, shown = _in_front_of(scene.backdrop, scene.matte, mapped)
-        coordinates, valid = _film_map(mapped.sources, shown, shots.views, scene.resolution)
+            pictures, shown = in_front_of(scene.backdrop, scene.matte, mapped)
+        coordinates, valid = film_map(mapped.sources, shown, shots.views, scene.resolution)
         pictures = softened(pictures, scene.seed, self.config)
         times = pictures.shape[1] // scene.resolution
         pictures = look(pictures, shots.views, "bicubic" if times == 1 else "bilinear")
@@ -275,30 +274,3 @@ class Corpus:
 def _require(name: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
         raise ValueError(f"{name}={value!r}: must be within {low} to {high}")
-
-
-def _in_front_of(backdrop: Tensor, matte: Tensor, mapped: MappedFrames) -> tuple[Tensor, Tensor]:
-    """Pictures uint8 [n, R, R, 3] before a backdrop, and what of the portrait is shown."""
-    size, n_frames = mapped.frames.shape[1], len(mapped.frames)
-    scale = matte.shape[0] / size
-    cells = (mapped.sources + 0.5) * scale - 0.5
-    planes = matte.permute(2, 0, 1)[None].expand(n_frames, -1, -1, -1)
-    share = sample_planes(planes, cells).permute(0, 2, 3, 1)  # [n, R, R, 1]
-    share = ((share - KEPT) / (OPAQUE - KEPT)).clamp(0, 1)
-    pictures = torch.lerp(backdrop.expand(n_frames, -1, -1, -1), mapped.frames.float(), share)
-    return pictures.round_().byte(), mapped.shown * share
-
-
-def _film_map(sources: Tensor, shown: Tensor, view: F32, resolution: int) -> tuple[Tensor, Tensor]:
-    """Coordinates [n, 2, s, s] and validity [n, 1, s, s] of what the camera sees."""
-    n_cells, size = resolution // COORDINATE_CELL, sources.shape[1]
-    places = cell_places(view, n_cells, sources.device)
-    planes = sources.permute(0, 3, 1, 2)
-    at = functional.grid_sample(planes, places, padding_mode="border", align_corners=False)
-    coordinates = (2 * at + 1) / size - 1
-    fine = cell_places(view, n_cells * _SUBCELLS, sources.device)
-    share = functional.grid_sample(shown.permute(0, 3, 1, 2), fine, align_corners=False)
-    share *= (fine.abs() <= 1).all(-1)[:, None]
-    least = -functional.max_pool2d(-share, _SUBCELLS)
-    inside = (coordinates.abs() <= 1).all(1, keepdim=True)
-    return coordinates, functional.avg_pool2d(share, _SUBCELLS) * (least > 0.5) * inside

@@ -13,17 +13,29 @@ from torch import Tensor
 from talking_portrait_ros.frames.rig.builder import build_rig
 from talking_portrait_ros.frames.rig.config import RigConfig
 from talking_portrait_ros.frames.rig.renderer import RigRenderer
+from talking_portrait_ros.frames.rig.rig import Rig
 from talking_portrait_ros.training.corpus.pack import Person
 
 _UPPER, _LOWER = 0, 1
+_LARGE = ("skin_basis", "lip_basis", "teeth")
 
 
 @dataclass(frozen=True)
 class Actor:
-    """A person who can be drawn: the rig's renderer, and the matte 0..1, [m, m, 1]."""
+    """A person who can be drawn.
 
-    renderer: RigRenderer
+    Attributes:
+        rig: with its large tensors in half precision, which halves the memory.
+        matte: the person's share of each pixel, 0..1, [m, m, 1].
+    """
+
+    rig: Rig
     matte: Tensor
+
+    def renderer(self) -> RigRenderer:
+        """Draws the person."""
+        rig = replace(self.rig, **{name: getattr(self.rig, name).float() for name in _LARGE})
+        return RigRenderer(rig, rig.picture.device)
 
 
 class Cast:
@@ -41,8 +53,9 @@ class Cast:
         if key not in self._made:
             person = self._people[index]
             rig = build_rig(person.reference(), RigConfig(resolution=resolution))
+            rig = replace(rig, **{name: getattr(rig, name).half() for name in _LARGE})
             matte = torch.from_numpy(person.matte_plane())[..., None]
-            self._made[key] = Actor(RigRenderer(rig, self._device), matte.to(self._device))
+            self._made[key] = Actor(rig.to(self._device), matte.to(self._device))
         self._made.move_to_end(key)
         while len(self._made) > self._n_kept:
             self._made.popitem(last=False)

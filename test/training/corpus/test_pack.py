@@ -17,6 +17,7 @@ from talking_portrait_ros.training.corpus import Corpus
 from talking_portrait_ros.training.corpus import pack as packing
 from talking_portrait_ros.training.corpus.looks import random_avatar
 from talking_portrait_ros.training.corpus.pack import Pack
+from talking_portrait_ros.training.corpus.people import Cast
 from talking_portrait_ros.training.corpus.prepare import person_of, prepare
 from talking_portrait_ros.training.corpus.speech import decoded, encoded
 
@@ -45,6 +46,23 @@ def test_a_packed_rig_draws_what_the_rig_of_the_picture_draws(pack, saved):
         for person in (pack.people[0], Pack.load(saved).people[0])
     ]
     assert torch.equal(*frames)
+
+
+def test_half_precision_in_memory_changes_nothing_visible(pack):
+    motion = torch.rand(2, 58, generator=torch.Generator().manual_seed(1)) * 0.4
+    person = pack.people[0]
+    exact = RigRenderer(build_rig(person.reference(), RigConfig(resolution=256))).render(motion)
+    kept = Cast(pack.people, "cpu", 1).actor(0, 256).renderer().render(motion)
+    error = (exact.float() - kept.float()).square().mean()
+    assert float(10 * torch.log10(255**2 / error)) > 55
+
+
+def test_people_leave_the_memory_when_there_are_too_many(pack):
+    cast = Cast(pack.people, "cpu", 1)
+    first = cast.actor(0, 64)
+    assert cast.actor(0, 64) is first
+    cast.actor(1, 64)
+    assert cast.actor(0, 64) is not first
 
 
 def test_clips_need_no_more_than_the_file(saved, plain):
