@@ -76,4 +76,4 @@ class Encoder(nn.Module):
         """Latents [B, T_z, C, h, w] of the last level's features [B, T_z, h, w, C']."""
         numbers = self.leave(deepest).permute(0, 1, 4, 2, 3)
         mean, log_variance = numbers.chunk(2, dim=2)
-        return Posterior(mean, (log_variance - 4).clamp(-20, 10))
+        return Posterior(mean, (log_variance - 8).clamp(-20, 10))
