@@ -8,7 +8,7 @@ from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import FrameChunk
 from talking_portrait_ros.ros.conversions import frame_from_msgs, time_from_msg
 
-MAX_WAITING = 16
+MAX_WAITING = 32
 
 
 class FramePairs:

@@ -18,8 +18,9 @@ seconds, more than a node may lag before it starts afresh anyway."""
 PUSHED = QoSProfile(depth=1000, **_RELIABLE)
 """Sound from a user: may come faster than real time, in bursts."""
 
-FRAMES = QoSProfile(depth=5, **_RELIABLE)
-"""Pictures: large, and only the newest few are of use."""
+FRAMES = QoSProfile(depth=20, **_RELIABLE)
+"""Pictures: large, and only the newest are of use; but a fast decoder sends a block of sixteen at
+once, of which a depth of 5 lost half."""
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, **_RELIABLE)
 """References, status, epoch: a state, wanted by whoever joins late."""

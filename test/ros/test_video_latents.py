@@ -239,8 +239,9 @@ def test_fused_node_replays_a_recording_as_the_pipeline_does(graph, tmp_path, st
     for number, chunk in enumerate(chunks):
         audio.publish(convert.audio_to_msg(chunk))
         if number == 30:
-            wait_for(lambda: frames and frames[-1].first_frame >= 12)
-    wait_for(lambda: frames[-1].header.end_of_stream)
+            wait_for(lambda: any(f.first_frame >= 12 for f in frames))
+    wait_for(lambda: sum(len(f.frames) for f in frames if f.header.epoch == 5) == 31)
+    wait_for(lambda: any(f.header.end_of_stream for f in frames))
     silence = np.zeros(31 * 640, np.float32)
     expected = np.stack([*build_pipeline(preset).render(silence, references)])
     after = [f for f in frames if f.header.epoch == 5 and len(f.frames)]
