@@ -11,11 +11,18 @@ from helpers.tiny_stages import ended, sound
 
 pytest.importorskip("rclpy")
 
+from sensor_msgs.msg import Image
 from std_msgs.msg import UInt32
 from test_stage_node import heard_frames
 
 from talking_portrait_ros import msg
-from talking_portrait_ros.chunks import Header, LatentBlock, Reference, References
+from talking_portrait_ros.chunks import (
+    FrameChunk,
+    Header,
+    LatentBlock,
+    Reference,
+    References,
+)
 from talking_portrait_ros.frames.avatar import drawn_avatar
 from talking_portrait_ros.latents.replay.recording import Recording, save_recording
 from talking_portrait_ros.pipeline import build_pipeline
@@ -250,3 +257,13 @@ def test_fused_node_replays_a_recording_as_the_pipeline_does(graph, tmp_path, st
     before = [f for f in frames if f.header.epoch == 0]
     assert np.array_equal(before[0].frames[0], expected[0])
     assert node.counts["refused"] == 0
+
+
+def test_frames_of_a_block_that_are_sent_at_once_wait_for_a_busy_screen(graph):
+    node = graph.add(FramesNode())
+    images = graph.hear(Image, "frames", qos.FRAMES)
+    outlet = node._outlets["frames"]
+    wait_for(lambda: outlet._images.get_subscription_count())
+    outlet.publish(FrameChunk(Header(), np.zeros((16, 512, 512, 3), np.uint8), 0))
+    graph.spin()
+    wait_for(lambda: len(images) == 16)
