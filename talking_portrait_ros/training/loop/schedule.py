@@ -34,9 +34,9 @@ class CosineSchedule:
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Give all weights the learning rate `rate`."""
+    """Give all weights the learning rate `rate`, those of a group with a `share` that part."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("share", 1.0)
 
 
 def seed_step(seed: int, step: int) -> np.random.Generator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from talking_portrait_ros.training.reference_vae.discriminator import Adversary
 from talking_portrait_ros.training.reference_vae.learned_distance import load_lpips
 from talking_portrait_ros.training.reference_vae.losses import Outcome, vae_losses
 
+LINEAR_RATE_SHARE = 0.05
 _BETAS = (0.9, 0.95)
 
 
@@ -50,7 +52,7 @@ class Trainer:
             config.total_steps,
         )  # fmt: skip
         self._optimiser = torch.optim.AdamW(
-            self.model.parameters(), betas=_BETAS, weight_decay=config.weight_decay, fused=True
+            _groups(self.model), betas=_BETAS, weight_decay=config.weight_decay, fused=True
         )
         losses = config.losses
         self._lpips = load_lpips(config.device) if losses.lpips else None
@@ -155,6 +157,15 @@ class Trainer:
         if torch.isfinite(length):
             self._optimiser.step()
         return float(length)
+
+
+def _groups(model: ReferenceVae) -> list[dict[str, Any]]:
+    """Weights by how fast they learn: the linear path begins where it is best and hardly moves."""
+    linear = list(model.linear.parameters()) if model.linear is not None else []
+    slow = {id(weight) for weight in linear}
+    rest = [weight for weight in model.parameters() if id(weight) not in slow]
+    groups = [{"params": rest, "share": 1.0}, {"params": linear, "share": LINEAR_RATE_SHARE}]
+    return [group for group in groups if group["params"]]
 
 
 def _number(value: Tensor) -> float:
