@@ -79,7 +79,7 @@ class RigRenderer:
         """Frames of `motion` [B, 58]: uint8 RGB [B, H, W, 3] on the renderer's device."""
         return _as_bytes(self._draw(motion, self.rig.picture)[0])
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def render_mapped(self, motion: Tensor) -> MappedFrames:
         """Frames of `motion` [B, 58] with their origin, on the renderer's device."""
         shown = self._pixels.new_ones(len(motion), *self._pixels.shape[:2], 1)

@@ -30,7 +30,7 @@ from talking_portrait_ros.training.corpus.pack import PICTURE_PX, Pack
 from talking_portrait_ros.training.corpus.people import Cast, with_other_mouth
 from talking_portrait_ros.training.corpus.speech import TIMEBASE
 
-_PIXELS_AT_ONCE = 2**20  # more at once are slower: they leave the processor's cache
+_PIXELS_AT_ONCE = 2**20  # more at once are slower: they leave the cache
 _FRAMES_AT_ONCE = 32
 _FIRST_REFERENCE = 10**9  # index of its noise
 
@@ -220,7 +220,7 @@ class Corpus:
             [_FIRST_REFERENCE + k for k in range(N_REFERENCES)],
         )  # fmt: skip
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _take(self, scene: _Scene, shots: _Shots) -> _Taken:
         """Draw, film and spoil some pictures of a scene."""
         mapped = scene.renderer.render_mapped(torch.from_numpy(shots.motion))

@@ -70,7 +70,7 @@ def with_other_mouth(renderer: RigRenderer, generator: np.random.Generator) -> R
     tint = tones[0] * np.array([1.0, tones[1], tones[1] * tones[2]])
     teeth[..., :3] = (teeth[..., :3] * teeth.new_tensor(tint)).clamp(0, 255)
     teeth[_LOWER, ..., 3] *= float(generator.uniform(0, 1) ** 0.5)
-    teeth[_UPPER, ..., 3] *= float(generator.uniform(0.6, 1))
+    teeth[_UPPER, ..., 3] *= float(generator.uniform(0.85, 1))
     tissue = (rig.tissue * float(np.exp(generator.normal(0, 0.2)))).clamp(0, 255)
     other = copy.copy(renderer)
     other.rig = replace(rig, teeth=teeth, tissue=tissue)

@@ -81,6 +81,15 @@ def test_shapes_and_types_are_those_of_the_description(rich):
     assert clip.seed == 2
 
 
+def test_labels_can_be_learned_from(rich):
+    """A loss as the trainers have it: gradients flow past the labels."""
+    clip = rich.clip(2, SIZE, 1)
+    places = torch.zeros(1, 4, 4, 2, requires_grad=True)
+    found = functional.grid_sample(clip.reference_coordinates[:1], places, align_corners=False)
+    ((found - 0.1) * clip.valid[:, :, :4, :4] * clip.frames.float().mean()).abs().sum().backward()
+    assert places.grad.abs().sum() > 0
+
+
 def test_a_clip_in_parts_is_the_whole_clip(rich):
     whole = rich.clip(9, SIZE, 7)
     parts = list(rich.stretches(9, SIZE, 7, 3))
