@@ -20,13 +20,22 @@ class Mailbox(Generic[T]):
     gone at once.
     """
 
-    def __init__(self, capacity: int, overflow: Overflow) -> None:
-        """An empty mailbox for `capacity` items."""
+    def __init__(
+        self, capacity: int, overflow: Overflow, size: Callable[[T], int] = lambda item: 1
+    ) -> None:
+        """An empty mailbox.
+
+        Args:
+            capacity: sum of the sizes of the items that may wait; a single one always may.
+            overflow: what goes when there is more.
+            size: of an item.
+        """
         if capacity < 1:
             raise ValueError(f"Mailbox.capacity={capacity}: must be 1 or more")
         self.n_dropped = 0
         self._capacity = capacity
         self._overflow = overflow
+        self._size = size
         self._items: deque[T] = deque()
         self._closed = False
         self._changed = Condition()
@@ -38,10 +47,11 @@ class Mailbox(Generic[T]):
         """Add `item`; the number of items that had to go for it."""
         with self._changed:
             n_dropped = 0
-            if len(self._items) >= self._capacity:
-                n_dropped = 1 if self._overflow == "drop_oldest" else len(self._items)
-            for _ in range(n_dropped):
-                self._items.popleft()
+            while self._items and self._waiting() + self._size(item) > self._capacity:
+                n_gone = 1 if self._overflow == "drop_oldest" else len(self._items)
+                for _ in range(n_gone):
+                    self._items.popleft()
+                n_dropped += n_gone
             self.n_dropped += n_dropped
             self._items.append(item)
             self._changed.notify()
@@ -59,6 +69,9 @@ class Mailbox(Generic[T]):
             before = len(self._items)
             self._items = deque(item for item in self._items if not is_void(item))
             return before - len(self._items)
+
+    def _waiting(self) -> int:
+        return sum(self._size(item) for item in self._items)
 
     def close(self) -> None:
         """Let `get` return None from now on."""

@@ -37,8 +37,9 @@ class StageParameters(AvatarParameters):
     threads: int = param(1, "CPU threads of torch", minimum=1, maximum=64)
     max_queue: int = param(
         25,
-        "chunks that may wait; beyond that the node drops them and starts afresh",
-        minimum=1, maximum=100_000, unit="chunks",
+        "chunks, of latents frames, that may wait; beyond that the node drops them and starts "
+        "afresh",
+        minimum=1, maximum=100_000,
     )  # fmt: skip
 
 
@@ -103,7 +104,7 @@ class StageNode(AvatarNode[StageParameters]):
 
     def activate(self) -> None:
         """Start the worker; the state starts with the first chunk."""
-        self._mailbox = Mailbox(self.config.max_queue, "drop_all")
+        self._mailbox = Mailbox(self.config.max_queue, "drop_all", _size)
         self._worker = Worker(self.get_name(), self._mailbox, self._work)
 
     def deactivate(self) -> None:
@@ -246,3 +247,8 @@ class StageNode(AvatarNode[StageParameters]):
         torch = sys.modules.get("torch")
         if torch is not None:
             torch.set_num_threads(self.config.threads)
+
+
+def _size(message: Any) -> int:
+    """How much a waiting message counts: blocks of latents by their frames, others as one."""
+    return max(1, message.n_frames) if isinstance(message, msg.LatentBlock) else 1

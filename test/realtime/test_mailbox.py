@@ -27,6 +27,16 @@ def test_full_stream_is_given_up_at_once():
     assert (len(box), box.get()) == (1, "d")
 
 
+@pytest.mark.parametrize(
+    ("overflow", "dropped", "left"),
+    [("drop_all", [0, 0, 2, 1], [9]), ("drop_oldest", [0, 0, 1, 2], [9])],
+)
+def test_items_count_by_their_size_and_a_single_one_may_always_wait(overflow, dropped, left):
+    box = Mailbox(5, overflow, size=int)
+    assert [box.put(item) for item in (2, 3, 1, 9)] == dropped
+    assert [box.get() for _ in range(len(box))] == left
+
+
 def test_void_items_are_removed_and_counted():
     box = Mailbox(5, "drop_all")
     for item in range(5):

@@ -45,7 +45,7 @@ class FramesNode(StageNode):
     """The node with the smallest decoder of video latents."""
 
     def __init__(self):
-        super().__init__("frames", ["frames"])
+        super().__init__("frames", ["frames"], StageParameters(max_queue=1000))
 
     spec = SPEC
 
@@ -257,6 +257,18 @@ def test_fused_node_replays_a_recording_as_the_pipeline_does(graph, tmp_path, st
     before = [f for f in frames if f.header.epoch == 0]
     assert np.array_equal(before[0].frames[0], expected[0])
     assert node.counts["refused"] == 0
+
+
+def test_waiting_blocks_count_by_their_frames(graph):
+    node = FramesNode()
+    graph.add(node)
+    node._mailbox._capacity = 25
+    node._worker.stop()
+    node._mailbox._closed = False
+    for block in blocks(4, 3):
+        node._hear(convert.latents_to_msg(block))
+    assert node.counts["dropped"] == 2  # 13 + 16 frames are too many, and 16 + 16 again
+    assert len(node._mailbox) == 1
 
 
 def test_frames_of_a_block_that_are_sent_at_once_wait_for_a_busy_screen(graph):
