@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from talking_portrait_ros.frames.rig import renderer
+from talking_portrait_ros.frames.rig.sampling import TorchSampling
 from talking_portrait_ros.spaces import INDEX
-from talking_portrait_ros.training.corpus import Corpus
+from talking_portrait_ros.training.corpus import Corpus, camera, light
 from talking_portrait_ros.training.corpus.clip import Clip
 
 SIZE = 128
@@ -79,6 +81,18 @@ def test_shapes_and_types_are_those_of_the_description(rich):
     )
     assert clip.person in rich.people
     assert clip.seed == 2
+
+
+def test_the_ways_of_other_devices_give_the_same_clip(rich, monkeypatch):
+    """What runs on a GPU, here on the CPU; noise is drawn alike because the device is."""
+    corpus = Corpus(rich.pack, config=rich.config.replace(jpeg=0.0))
+    one = corpus.clip(4, SIZE, 2)
+    monkeypatch.setattr(camera, "look_cv", camera.look_torch)
+    monkeypatch.setattr(light, "blurred_cv", light.blurred_torch)
+    monkeypatch.setattr(renderer, "sampling_for", lambda device: TorchSampling())
+    other = corpus.clip(4, SIZE, 2)
+    assert float((one.frames.float() - other.frames.float()).abs().mean()) < 0.5
+    assert torch.allclose(one.coordinates, other.coordinates, atol=1e-4)
 
 
 def test_labels_can_be_learned_from(rich):
