@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from talking_portrait_ros.training.loop.schedule import CosineSchedule, seed_step
+from talking_portrait_ros.training.loop.schedule import (
+    CosineSchedule,
+    seed_step,
+    set_learning_rate,
+)
 
 
 def test_the_rate_warms_up_then_falls_along_a_cosine():
@@ -26,3 +30,11 @@ def test_random_numbers_follow_from_seed_and_step():
     drawn(1, 8)
     assert drawn(1, 7) == first
     assert len({drawn(1, 7), drawn(1, 8), drawn(2, 7)}) == 3
+
+
+def test_groups_of_weights_may_learn_more_slowly():
+    weights = [torch.zeros(1, requires_grad=True) for _ in range(2)]
+    groups = [{"params": weights[:1]}, {"params": weights[1:], "share": 0.25}]
+    optimiser = torch.optim.AdamW(groups)
+    set_learning_rate(optimiser, 0.02)
+    assert [group["lr"] for group in optimiser.param_groups] == [0.02, 0.005]
