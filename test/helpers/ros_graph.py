@@ -73,6 +73,29 @@ class Graph:
             self._executor.spin()
 
 
+def heard_frames(graph):
+    """All frames that come, in a list of FrameChunks."""
+    from sensor_msgs.msg import Image
+
+    from talking_portrait_ros import msg
+    from talking_portrait_ros.ros import qos
+    from talking_portrait_ros.ros.frame_pairs import FramePairs
+
+    frames, pairs = [], FramePairs()
+
+    def keep(frame):
+        if frame is not None:
+            frames.append(frame)
+
+    graph.probe.create_subscription(
+        msg.FrameInfo, "frames/info", lambda m: keep(pairs.add_info(m)), qos.STREAM
+    )
+    graph.probe.create_subscription(
+        Image, "frames", lambda m: keep(pairs.add_image(m)), qos.STREAM
+    )
+    return frames
+
+
 def wait_for(condition, timeout_s=20.0):
     """Wait until `condition()` holds."""
     limit = time.monotonic() + timeout_s

@@ -6,20 +6,19 @@ from threading import Event
 
 import numpy as np
 import pytest
-from helpers.ros_graph import wait_for
+from helpers.ros_graph import heard_frames, wait_for
 from helpers.tiny_stages import STAGES, ended, sound
 
 pytest.importorskip("rclpy")
 
 from lifecycle_msgs.srv import ChangeState, GetState
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import UInt32
 
 from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import Reference, References
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
-from talking_portrait_ros.ros.frame_pairs import FramePairs
 from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
 
 pytestmark = pytest.mark.ros
@@ -61,23 +60,6 @@ class Talk:
     def say(self, chunks):
         for chunk in chunks:
             self.audio.publish(convert.audio_to_msg(chunk))
-
-
-def heard_frames(graph):
-    """All frames that come, in a list of FrameChunks."""
-    frames, pairs = [], FramePairs()
-
-    def keep(frame):
-        if frame is not None:
-            frames.append(frame)
-
-    graph.probe.create_subscription(
-        msg.FrameInfo, "frames/info", lambda m: keep(pairs.add_info(m)), qos.STREAM
-    )
-    graph.probe.create_subscription(
-        Image, "frames", lambda m: keep(pairs.add_image(m)), qos.STREAM
-    )
-    return frames
 
 
 def positions(messages):

@@ -6,14 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.ros_graph import wait_for
+from helpers.ros_graph import heard_frames, wait_for
 from helpers.tiny_stages import ended, sound
 
 pytest.importorskip("rclpy")
 
 from sensor_msgs.msg import Image
 from std_msgs.msg import UInt32
-from test_stage_node import heard_frames
 
 from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import (
