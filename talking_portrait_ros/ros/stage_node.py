@@ -25,6 +25,7 @@ from talking_portrait_ros.ros.outlets import WIRES, ChunkOutlet, FramesOutlet, O
 from talking_portrait_ros.ros.parameters import ParameterSet
 from talking_portrait_ros.stage import Stage
 
+AUDIO_CHUNKS_PER_FRAME = 2  # of 20 ms
 INPUT_OF = {"features": "audio", "latents": "features", "frames": "latents"}
 
 
@@ -37,8 +38,8 @@ class StageParameters(AvatarParameters):
     threads: int = param(1, "CPU threads of torch", minimum=1, maximum=64)
     max_queue: int = param(
         25,
-        "chunks, of latents frames, that may wait; beyond that the node drops them and starts "
-        "afresh",
+        "chunks, of latents frames, that may wait besides those that come while a block is made; "
+        "beyond that the node drops them and starts afresh",
         minimum=1, maximum=100_000,
     )  # fmt: skip
 
@@ -104,7 +105,7 @@ class StageNode(AvatarNode[StageParameters]):
 
     def activate(self) -> None:
         """Start the worker; the state starts with the first chunk."""
-        self._mailbox = Mailbox(self.config.max_queue, "drop_all", _size)
+        self._mailbox = Mailbox(self.config.max_queue + self._block_queue(), "drop_all", _size)
         self._worker = Worker(self.get_name(), self._mailbox, self._work)
 
     def deactivate(self) -> None:
@@ -230,6 +231,13 @@ class StageNode(AvatarNode[StageParameters]):
         self._families[kind] = declared
         options = declared.config.to_dict()
         return build_stage(kind, StageSpec(spec.family, options), self.config.device)
+
+    def _block_queue(self) -> int:
+        """What comes in while a node on time makes a whole block: one frame less than it has."""
+        sessions = self._chain.sessions if self._chain else ()
+        blocks = [session.stage.clock.timebase.frames_per_block for session in sessions]
+        per_frame = AUDIO_CHUNKS_PER_FRAME if INPUT_OF[self._kinds[0]] == "audio" else 1
+        return per_frame * (max(blocks, default=1) - 1)
 
     def _forget_families(self) -> None:
         for parameters in self._families.values():

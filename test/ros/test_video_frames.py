@@ -234,6 +234,7 @@ def test_fused_node_replays_a_recording_as_the_pipeline_does(graph, tmp_path, st
     node = FusedNode(preset)
     frames = heard_frames(graph)
     graph.add(node)
+    assert node._mailbox._capacity == 1000 + 2 * (4 * steps_per_block - 1)
     references = References((drawn_avatar(),))
     graph.speak(msg.References, "references", qos.LATCHED).publish(
         convert.references_to_msg(references)
