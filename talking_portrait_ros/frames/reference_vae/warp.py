@@ -17,6 +17,7 @@ from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.places import Locator, where_same
 from talking_portrait_ros.nn.causal import CausalConv
 
+MOST_LOGIT = 4.0  # a share that is all but gone could not learn to come back
 FINE_REACH = 0.05  # half picture sides per unit of the network's output
 
 
@@ -107,7 +108,8 @@ class Warper(nn.Module):
         own = self.own(frames)  # [B, T, h1, w1, C]
         fine = self._refine(own, moved)  # [B, T, M, 3, h1, w1]
         coords = coords + FINE_REACH * fine[:, :, :, :2]
-        weights = functional.pad(1 + fine[:, :, :, 2], (0, 0, 0, 0, 0, 1)).softmax(dim=2)
+        logits = 1 + MOST_LOGIT * torch.tanh(fine[:, :, :, 2] / MOST_LOGIT)
+        weights = functional.pad(logits, (0, 0, 0, 0, 0, 1)).softmax(dim=2)
         details = torch.cat([own, mixed(moved, weights)], dim=-1)
         return Warp(coords, weights, places, details)
 

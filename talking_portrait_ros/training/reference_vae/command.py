@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from talking_portrait_ros.training.corpus.config import CorpusConfig
 from talking_portrait_ros.training.loop.history import History
 from talking_portrait_ros.training.reference_vae.clips import ClipMaker, OpenMaker
 from talking_portrait_ros.training.reference_vae.config import ReferenceVaeTraining, model_config
@@ -16,6 +17,7 @@ from talking_portrait_ros.training.reference_vae.flat import FlatClips
 from talking_portrait_ros.training.reference_vae.run import CHECKPOINTS, Run, Sources
 from talking_portrait_ros.training.reference_vae.trainer import Trainer
 
+TRAINING_OVERSAMPLING = 1  # half the time; the eye does not see it at 256
 SMOKE_FALL = 1.6  # the loss falls at least to 1 / 1.6 of what it was, on four clips
 
 
@@ -68,18 +70,19 @@ def _sources(config: ReferenceVaeTraining) -> Sources:
             "try with --smoke"
         )
     return Sources(
-        _opener(config.corpus, "corpus"), _opener(config.validation or config.corpus, "validation")
+        _opener(config.corpus, "corpus", TRAINING_OVERSAMPLING),
+        _opener(config.validation or config.corpus, "validation", CorpusConfig().oversampling),
     )
 
 
-def _opener(path: str, field: str) -> OpenMaker:
+def _opener(path: str, field: str, oversampling: int) -> OpenMaker:
     if not Path(path).is_file():
         raise ValueError(f"{field}={path!r}: no such file; give a corpus pack")
-    return partial(open_corpus, path)
+    return partial(open_corpus, path, oversampling)
 
 
-def open_corpus(path: str) -> ClipMaker:
+def open_corpus(path: str, oversampling: int) -> ClipMaker:
     """The maker of the clips of the pack at `path`."""
     from talking_portrait_ros.training.corpus.corpus import Corpus
 
-    return Corpus.load(path)
+    return Corpus.load(path, config=CorpusConfig(oversampling=oversampling))
