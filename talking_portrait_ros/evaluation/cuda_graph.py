@@ -24,7 +24,7 @@ class GraphedDecoder:
         """Record the graph; `state` has seen the first step."""
         self._stage, self._state = stage, state
         self._latent = torch.zeros(1, 1, *stage.in_shape, device=stage.device)
-        aside = torch.cuda.Stream(stage.device)  # type: ignore[no-untyped-call]
+        aside = torch.cuda.Stream(stage.device)
         aside.wait_stream(torch.cuda.current_stream(stage.device))
         with torch.cuda.stream(aside):
             for _ in range(N_WARM_UP):

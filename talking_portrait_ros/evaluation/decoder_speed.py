@@ -225,8 +225,8 @@ class _Stopwatch:
             begun_s = time.perf_counter()
             work()
             return 1000 * (time.perf_counter() - begun_s)
-        begin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        begin = torch.cuda.Event(enable_timing=True)
+        end = torch.cuda.Event(enable_timing=True)
         torch.cuda.synchronize(self._device)
         begin.record()
         work()
