@@ -14,11 +14,12 @@ FAMILY = Family(
     build=ReferenceVaeDecoder,
     tiny=ReferenceVaeConfig(
         resolution=64,
-        widths=(8, 8, 16, 16, 16),
-        decoder_widths=(8, 8, 8, 16, 16),
+        widths=(8, 16, 16, 16),
+        decoder_widths=(8, 8, 16, 16),
         latent_channels=16,
         fusion_blocks=1,
         fusion_head=8,
         warp_width=8,
+        paint_width=8,
     ),
 )

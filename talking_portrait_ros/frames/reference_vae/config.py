@@ -23,27 +23,28 @@ class ReferenceVaeConfig(Config):
                             unit="px")  # fmt: skip
     max_references: int = param(3, "pictures of the person used, the first ones; 0: none",
                                 minimum=0, maximum=3)  # fmt: skip
-    patch: int = param(4, "side of the square of pixels that is one position of level 0",
+    patch: int = param(8, "side of the square of pixels that is one position of level 0",
                        choices=(1, 2, 4, 8))  # fmt: skip
     latent_channels: int = param(64, "channels of the latent", minimum=1)
-    widths: tuple[int, ...] = param((24, 48, 96, 192, 192), "encoder channels per level")
-    blocks: tuple[int, ...] = param((0, 1, 1, 1, 1), "encoder residual blocks per level")
-    decoder_widths: tuple[int, ...] = param((24, 48, 96, 192, 192), "decoder channels per level")
-    decoder_blocks: tuple[int, ...] = param((0, 0, 1, 1, 1), "decoder residual blocks per level")
-    time_kernels: tuple[int, ...] = param((1, 1, 1, 1, 3), "temporal kernel per level")
-    down_times: tuple[int, ...] = param((1, 2, 2, 1), "division of the rate between levels")
-    up_times: tuple[int, ...] = param((1, 4, 1, 1), "multiplication of the rate between decoder "
+    widths: tuple[int, ...] = param((48, 96, 192, 192), "encoder channels per level")
+    blocks: tuple[int, ...] = param((1, 1, 1, 1), "encoder residual blocks per level")
+    decoder_widths: tuple[int, ...] = param((48, 96, 192, 192), "decoder channels per level")
+    decoder_blocks: tuple[int, ...] = param((0, 1, 1, 1), "decoder residual blocks per level")
+    time_kernels: tuple[int, ...] = param((1, 1, 1, 3), "temporal kernel per level")
+    down_times: tuple[int, ...] = param((2, 2, 1), "division of the rate between levels")
+    up_times: tuple[int, ...] = param((4, 1, 1), "multiplication of the rate between decoder "
                                       "levels")  # fmt: skip
+    enter_kernel: int = param(1, "first convolution of the encoder", choices=(1, 3))
     resampling: str = param("residual", "residual: with CR-VA shortcuts; interpolation: without",
                             choices=("residual", "interpolation"))  # fmt: skip
     resampling_kernel: int = param(1, "convolution of the resamplings", choices=(1, 3))
-    fusion_level: int = param(3, "level at which the references are attended to", minimum=0)
+    fusion_level: int = param(2, "level at which the references are attended to", minimum=0)
     fusion_blocks: int = param(2, "transformer blocks of the fusion", minimum=0)
     fusion_head: int = param(48, "width of an attention head", minimum=4)
     fusion_mlp_ratio: int = param(2, "hidden width of the MLP / width", minimum=1)
     warp_width: int = param(24, "channels of the reference details that are moved by a predicted "
                                 "warp; 0: no warp, cross-attention alone", minimum=0)  # fmt: skip
-    paint_width: int = param(16, "channels that the pixels are painted from", minimum=1)
+    paint_width: int = param(40, "channels that the pixels are painted from", minimum=1)
     base_stride: int = param(4, "the linear path works on the picture shrunk by this; 0: none",
                              minimum=0)  # fmt: skip
 
@@ -61,8 +62,8 @@ class ReferenceVaeConfig(Config):
         self._require("fusion_level", 0 < self.fusion_level < n_levels, f"1 to {n_levels - 1}")
         self._require("resolution", self.resolution % self.space_factor == 0,
                       f"a multiple of {self.space_factor}")  # fmt: skip
-        fits = not self.base_stride or self.base_stride == self.patch
-        self._require("base_stride", fits, f"0 or the patch, {self.patch}")
+        fits = not self.base_stride or self.patch % self.base_stride == 0
+        self._require("base_stride", fits, f"0 or a divisor of the patch, {self.patch}")
 
     def _require(self, name: str, ok: bool, expected: str) -> None:
         if not ok:
@@ -79,6 +80,11 @@ class ReferenceVaeConfig(Config):
     def time_factor(self) -> int:
         """Frames of a latent step, the first step apart."""
         return math.prod(self.down_times)
+
+    @property
+    def base_channels(self) -> int:
+        """Numbers of the linear path's picture per position of level 0."""
+        return 3 * (self.patch // self.base_stride) ** 2 if self.base_stride else 0
 
     @property
     def compression_ratio(self) -> float:

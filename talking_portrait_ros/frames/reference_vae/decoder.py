@@ -13,7 +13,6 @@ from talking_portrait_ros.frames.reference_vae.warp import (
     Warp,
     Warper,
     WarpSource,
-    enlarge,
     look_up,
     mixed,
 )
@@ -80,24 +79,27 @@ class Decoder(nn.Module):
         )
         detail = config.warp_width
         self.warper = Warper(config) if detail else None
-        self.join = CausalConv(2 * detail, widths[1], 3) if detail else None
-        n_extra = 3 * (bool(config.base_stride) + bool(detail))
-        n_base = 3 * bool(config.base_stride)
-        self.paint = CausalConv(widths[0] + n_extra, config.paint_width, 3)
-        self.leave = CausalConv(config.paint_width + n_base, 3 * config.patch**2, 1)
+        n_given = detail + 3 if detail else 0
+        n_base, hidden = config.base_channels, config.paint_width
+        self.paint = CausalConv(widths[0] + n_given + n_base, hidden, 3)
+        self.leave = CausalConv(hidden + n_base, 3 * config.patch**2, 1)
         self._begin_as_base()
 
     @torch.no_grad()
     def _begin_as_base(self) -> None:
         """Let the paint begin as the linear path's picture, or else as mid-grey."""
-        conv = self.leave.conv
-        if self.config.base_stride:
-            conv.weight.zero_()
-            conv.bias.zero_()
-            for colour in range(3):
-                conv.weight[colour::3, colour - 3] = 1  # type: ignore[index]
-        else:
+        conv, patch, stride = self.leave.conv, self.config.patch, self.config.base_stride
+        if not stride:
             conv.bias.fill_(0.5)  # type: ignore[union-attr]
+            return
+        conv.weight.zero_()
+        conv.bias.zero_()  # type: ignore[union-attr]
+        numbers = conv.weight.view(patch, patch, 3, -1)  # from which channels each pixel comes
+        own = numbers[..., -self.config.base_channels :].unflatten(-1, (-1, patch // stride, 3))
+        for y in range(patch):
+            for x in range(patch):
+                for colour in range(3):
+                    own[y, x, colour, y // stride, x // stride, colour] = 1
 
     def read(self, features: list[Tensor], latents: Tensor, pictures: Tensor) -> ReferenceCache:
         """The cache of references, from encoder features, latents [B, M, h, w, C], pictures."""
@@ -108,7 +110,7 @@ class Decoder(nn.Module):
         if self.warper is None:
             return ReferenceCache(pairs, None, None, None)
         small = functional.avg_pool2d(pictures.flatten(0, 1), self.config.patch)
-        source = self.warper.read(latents, features[1])
+        source = self.warper.read(latents, features[0])
         return ReferenceCache(pairs, source, pictures, small.unflatten(0, pictures.shape[:2]))
 
     def forward(
@@ -123,12 +125,9 @@ class Decoder(nn.Module):
         x = self._through(self.enter(latents), memory, len(self.levels) - 1, fresh)
         fused = self._fuse(x, references)
         x = self._blocks(fused, self.config.fusion_level, memory)
-        for level in range(self.config.fusion_level - 1, 0, -1):
+        for level in range(self.config.fusion_level - 1, -1, -1):
             x = self._blocks(self.ups[level](x, fresh), level, memory)
         warp = self._warp(x, latents, references, fresh)
-        if self.warper is not None and self.join is not None:
-            x = x + self.join(self.warper.without(x) if warp is None else warp.details)
-        x = self._blocks(self.ups[0](x, fresh), 0, memory)
         return Painting(self._paint(x, base, warp, references, fresh), warp)
 
     def _through(self, x: Tensor, memory: Memory | None, top: int, fresh: bool) -> Tensor:
@@ -169,25 +168,22 @@ class Decoder(nn.Module):
         fresh: bool,
     ) -> Tensor:
         """Level 0 features to the frames' own part of the pictures, [B, T, H, W, 3]."""
-        height, width = x.shape[2:4]
-        share = None
         parts = [x]
         if self.warper is not None:
-            given = x.new_zeros(*x.shape[:-1], 3)
-            if warp is not None and references.small is not None:
-                weights = enlarge(warp.weights, height, width)
-                share = weights[:, :, -1, :, :, None]
-                given = mixed(
-                    look_up(references.small, enlarge(warp.coords, height, width)), weights
-                )
-            parts.append(given)
+            parts += self._given(x, warp, references)
         if base is not None:
-            base = repeat_steps(base, self.config.time_factor, fresh)  # [B, T, h0, w0, 3]
-            parts.append(base if share is None else share * base)
+            base = repeat_steps(base, self.config.time_factor, fresh)  # [B, T, h0, w0, C]
+            parts.append(base if warp is None else warp.weights[:, :, -1, :, :, None] * base)
         hidden = functional.silu(self.paint(torch.cat(parts, dim=-1)))
         if base is not None:
             hidden = torch.cat([hidden, parts[-1]], dim=-1)
         return unfold_patches(self.leave(hidden), self.config.patch)
+
+    def _given(self, x: Tensor, warp: Warp | None, references: ReferenceCache) -> list[Tensor]:
+        """What the painter sees of the references: their details and their colours."""
+        if warp is None or references.small is None:
+            return [x.new_zeros(*x.shape[:-1], self.config.warp_width + 3)]
+        return [warp.details, mixed(look_up(references.small, warp.coords), warp.weights)]
 
 
 def unfold_patches(numbers: Tensor, patch: int) -> Tensor:

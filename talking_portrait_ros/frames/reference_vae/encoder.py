@@ -45,7 +45,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.config = config
         strides = [config.patch * 2**level for level in range(len(config.widths))]
-        self.enter = CausalConv(3 * config.patch**2, config.widths[0], 3)
+        self.enter = CausalConv(3 * config.patch**2, config.widths[0], config.enter_kernel)
         self.levels = nn.ModuleList(
             nn.ModuleList(ResidualBlock(width, kernel, stride) for _ in range(n_blocks))
             for width, kernel, stride, n_blocks in zip(

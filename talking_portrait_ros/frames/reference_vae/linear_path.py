@@ -21,6 +21,7 @@ class LinearPath(nn.Module):
     def __init__(self, config: ReferenceVaeConfig) -> None:
         super().__init__()
         self.side = config.space_factor // config.base_stride
+        self.fold = config.patch // config.base_stride
         self.time_factor = config.time_factor
         n_numbers = 3 * self.side**2
         self.analysis = nn.Linear(n_numbers, config.latent_channels)
@@ -34,10 +35,12 @@ class LinearPath(nn.Module):
         return self.analysis(self._cells(torch.cat([head, steps], dim=1)))  # type: ignore[no-any-return]
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Shrunk pictures [B, T_z, h, w, 3], one per step."""
+        """Shrunk pictures, one per step, as they lie in level 0: [B, T_z, h0, w0, n n 3]."""
         b, t, h, w, _ = latents.shape
-        cells = self.synthesis(latents).view(b, t, h, w, self.side, self.side, 3)
-        return cells.transpose(3, 4).reshape(b, t, h * self.side, w * self.side, 3)
+        n, inner = self.side // self.fold, self.fold
+        cells = self.synthesis(latents).view(b, t, h, w, n, inner, n, inner, 3)
+        cells = cells.permute(0, 1, 2, 4, 3, 6, 5, 7, 8)  # [B, T_z, h, n, w, n, inner, inner, 3]
+        return cells.reshape(b, t, h * n, w * n, inner * inner * 3)
 
     def _cells(self, pictures: Tensor) -> Tensor:
         b, t, h, w, _ = pictures.shape

@@ -1,6 +1,6 @@
 """Moves detail from the references to where the frame needs it, by a predicted warp.
 
-Coarse: by the places that both say they are at, see `places`. Fine: at level 1, from the frame's
+Coarse: by the places that both say they are at, see `places`. Fine: at level 0, from the frame's
 features beside the reference's details as the coarse warp has moved them. Each reference is
 treated alike and apart, so that they stay a set.
 """
@@ -54,7 +54,7 @@ class WarpSource:
 
     Attributes:
         places: where in the portrait they are, [B, M, 2, h, w].
-        details: features at level 1, [B, M, C, h1, w1].
+        details: features at level 0, [B, M, C, h0, w0].
     """
 
     places: Tensor
@@ -66,12 +66,11 @@ class Warp:
     """Where each frame looks in each reference.
 
     Attributes:
-        coords: x and y in -1..1 at level 1, [B, T, M, 2, h1, w1].
+        coords: x and y in -1..1 at level 0, [B, T, M, 2, h0, w0].
         weights: share of each reference, and last of the frame's own paint; sum 1,
-            [B, T, M + 1, h1, w1].
+            [B, T, M + 1, h0, w0].
         places: where in the portrait the frames are, [B, T, 2, h, w].
-        details: the frame's own features beside the references' details, moved and mixed,
-            [B, T, h1, w1, 2 C].
+        details: the references' details, moved and mixed, [B, T, h0, w0, C].
     """
 
     coords: Tensor
@@ -87,36 +86,30 @@ class Warper(nn.Module):
         super().__init__()
         detail = config.warp_width
         self.locator = Locator(config)
-        self.details = CausalConv(config.widths[1], detail, 1)
-        self.own = CausalConv(config.decoder_widths[1], detail, 1)
+        self.details = CausalConv(config.widths[0], detail, 1)
+        self.own = CausalConv(config.decoder_widths[0], detail, 1)
         self.join = CausalConv(2 * detail, detail, 3)
         self.head = CausalConv(detail, 3, 3)
         nn.init.zeros_(self.head.conv.weight)
         nn.init.zeros_(self.head.conv.bias)
 
     def read(self, latents: Tensor, features: Tensor) -> WarpSource:
-        """From the references' latents [B, M, h, w, C] and level 1 features [B, M, h1, w1, C]."""
+        """From the references' latents [B, M, h, w, C] and level 0 features [B, M, h0, w0, C]."""
         places = self.locator(latents.flatten(0, 1)[:, None], True)[:, 0]
         details = self.details(features).permute(0, 1, 4, 2, 3)  # its memory is channels-last
         return WarpSource(places.unflatten(0, latents.shape[:2]), details)
 
     def forward(self, frames: Tensor, places: Tensor, source: WarpSource) -> Warp:
-        """The warps, from level 1 features [B, T, h1, w1, C] and the locator's places."""
+        """The warps, from level 0 features [B, T, h0, w0, C] and the locator's places."""
         height, width = frames.shape[2:4]
         coords = enlarge(where_same(places, source.places), height, width)
-        moved = look_up(source.details, coords)  # [B, T, M, h1, w1, C]
-        own = self.own(frames)  # [B, T, h1, w1, C]
-        fine = self._refine(own, moved)  # [B, T, M, 3, h1, w1]
+        moved = look_up(source.details, coords)  # [B, T, M, h0, w0, C]
+        own = self.own(frames)  # [B, T, h0, w0, C]
+        fine = self._refine(own, moved)  # [B, T, M, 3, h0, w0]
         coords = coords + FINE_REACH * fine[:, :, :, :2]
         logits = 1 + MOST_LOGIT * torch.tanh(fine[:, :, :, 2] / MOST_LOGIT)
         weights = functional.pad(logits, (0, 0, 0, 0, 0, 1)).softmax(dim=2)
-        details = torch.cat([own, mixed(moved, weights)], dim=-1)
-        return Warp(coords, weights, places, details)
-
-    def without(self, frames: Tensor) -> Tensor:
-        """What `Warp.details` is where there are no references."""
-        own = self.own(frames)
-        return torch.cat([own, torch.zeros_like(own)], dim=-1)
+        return Warp(coords, weights, places, mixed(moved, weights))
 
     def _refine(self, own: Tensor, moved: Tensor) -> Tensor:
         n_references = moved.shape[2]
