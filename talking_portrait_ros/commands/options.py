@@ -80,7 +80,7 @@ def require_other_file(output: Path | None, audio: str) -> None:
         raise ValueError(f"output {str(output)!r} is the sound file; choose another name")
 
 
-def check_json_path(path: str) -> Path:
+def check_json_path(path: str, field: str = "json") -> Path:
     """`path`, if a file can be written there.
 
     Raises:
@@ -88,7 +88,7 @@ def check_json_path(path: str) -> Path:
     """
     found = Path(path)
     if not found.resolve().parent.is_dir():
-        raise ValueError(f"json={path!r}: the folder does not exist; create it")
+        raise ValueError(f"{field}={path!r}: the folder does not exist; create it")
     if found.is_dir():
-        raise ValueError(f"json={path!r} is a folder; give the name of a file")
+        raise ValueError(f"{field}={path!r} is a folder; give the name of a file")
     return found

@@ -24,6 +24,7 @@ from talking_portrait_ros.evaluation.sheets import reconstruction_sheet
 from talking_portrait_ros.evaluation.vae_weights import load_vae
 from talking_portrait_ros.frames.portrait import crop_face
 from talking_portrait_ros.frames.references import load_references
+from talking_portrait_ros.latents.replay.recording import Recording, save_recording
 from talking_portrait_ros.screen.video import VideoWriter, check_video_path
 from talking_portrait_ros.timebase import Timebase
 
@@ -48,6 +49,8 @@ N_MOMENTS = 4
     help="The decoded video; the comparison lies beside it as .png.",
 )
 @click.option("--json", "json_path", metavar="FILE", help="Write the figures here.")
+@click.option("--latents", "latents_path", metavar="FILE",
+              help="Write the latents here, for the preset replay_ref_vae_512.")  # fmt: skip
 @click.option(
     "--preset",
     "preset_name",
@@ -67,6 +70,7 @@ def reconstruct(
     no_references: bool,
     output: str,
     json_path: str | None,
+    latents_path: str | None,
     preset_name: str,
     start_s: float,
     seconds: float | None,
@@ -76,13 +80,20 @@ def reconstruct(
     pictures = _named_pictures(references, more_references, no_references)
     path, sheet_path = _places(output, [video, *pictures])
     json_file = check_json_path(json_path) if json_path else None
+    latents_file = check_json_path(latents_path, "latents") if latents_path else None
     model = load_vae(preset_name, require_device(device))
     footage = open_footage(video, model.config.resolution, start_s=start_s, seconds=seconds)
     shown = [] if no_references else _reference_frames(pictures, footage)
-    run = Reconstruction(model, shown)
+    kept: list[F32] | None = [] if latents_file else None
+    run = Reconstruction(model, shown, kept=kept)
     moments = _write(path, footage, run)
     cv2.imwrite(str(sheet_path), cv2.cvtColor(reconstruction_sheet(moments), cv2.COLOR_RGB2BGR))
     figures = run.figures().to_dict()
+    if latents_file and kept:
+        steps = Timebase(
+            fps=footage.fps, frames_per_latent_step=model.config.time_factor, first_step_alone=True
+        )
+        save_recording(latents_file, Recording(model.config.space, np.concatenate(kept), steps))
     if json_file:
         save_json({"video": video, "preset": preset_name, **figures}, json_file)
     Console().print(figures_table(f"{footage.path.name} through {preset_name}", figures))

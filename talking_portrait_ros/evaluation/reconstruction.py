@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from talking_portrait_ros.chunks import U8
+from talking_portrait_ros.chunks import F32, U8
 from talking_portrait_ros.evaluation.fidelity import Fidelity
 from talking_portrait_ros.frames.reference_vae.compositing import (
     Compositor,
@@ -119,8 +119,18 @@ class Figures:
 class Reconstruction:
     """One clip, encoded and decoded as it comes, and measured on the way."""
 
-    def __init__(self, model: ReferenceVae, references: Sequence[U8], ssim_every: int = 1) -> None:
-        """Begin; references as for `VaeDecoder`, `ssim_every` as for `Fidelity`."""
+    def __init__(
+        self,
+        model: ReferenceVae,
+        references: Sequence[U8],
+        ssim_every: int = 1,
+        kept: list[F32] | None = None,
+    ) -> None:
+        """Begin; references as for `VaeDecoder`, `ssim_every` as for `Fidelity`.
+
+        The latents, [T_z, C, h, w] each, are added to `kept` where that is given.
+        """
+        self._kept = kept
         self._ratio = model.config.compression_ratio
         self._time_factor = model.config.time_factor
         self._n_references = len(references)
@@ -130,7 +140,10 @@ class Reconstruction:
     def run(self, frames: Iterable[U8]) -> Iterator[tuple[U8, U8]]:
         """Each frame (uint8 RGB) and what is decoded for it."""
         for group, n_frames in grouped(frames, self._time_factor):
-            decoded = self._decoder.step(self._encoder.step(group))
+            latents = self._encoder.step(group)
+            if self._kept is not None:
+                self._kept.append(latents[0].cpu().numpy())
+            decoded = self._decoder.step(latents)
             self._fidelity.add(group[:n_frames], decoded[:n_frames])
             yield from zip(group[:n_frames], decoded[:n_frames], strict=True)
 

@@ -71,7 +71,8 @@ def _read(path: Path) -> dict[str, F32]:
 def _check_numbers(name: str, tensor: str, values: F32, train: str) -> None:
     if values.dtype not in (np.float32, np.float16) or not np.isfinite(values).all():
         raise ValueError(
-            f"weights={name!r}: tensor {tensor!r} is not finite float32 or float16; make it with `{train}`"
+            f"weights={name!r}: tensor {tensor!r} is not finite float32 or float16; make it with "
+            f"`{train}`"
         )
 
 

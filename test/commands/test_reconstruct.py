@@ -17,6 +17,7 @@ from talking_portrait_ros.cli import main
 from talking_portrait_ros.commands.reconstruct import _reference_frames
 from talking_portrait_ros.evaluation.footage import open_footage
 from talking_portrait_ros.frames.avatar import drawn_avatar
+from talking_portrait_ros.latents.replay.recording import load_recording
 
 pytest.importorskip("mediapipe")
 N_FRAMES = 20
@@ -36,6 +37,17 @@ def invoke(*words):
 
 def tiny(clip, output, *words):
     return invoke("--video", clip, "--preset", "ref_vae_tiny", "--output", output, *words)
+
+
+def test_the_latents_can_be_replayed(clip, tmp_path):
+    file = tmp_path / "latents.safetensors"
+    result = tiny(clip, tmp_path / "out.mp4", "--latents", file)
+    assert result.exit_code == 0, result.output
+    recording = load_recording(file)
+    assert recording.values.shape == (recording.timebase.steps_of_frames(N_FRAMES), 16, 1, 1)
+    assert recording.space.startswith("video/ref-vae-")
+    lost = tiny(clip, tmp_path / "out.mp4", "--latents", tmp_path / "no" / "latents.safetensors")
+    assert "latents=" in lost.output
 
 
 def test_every_frame_the_sound_the_comparison_and_the_figures_come_out(clip, tmp_path):
