@@ -99,7 +99,7 @@ class ReferenceBlock(nn.Module):
         x = rows.unflatten(0, (n_batch, n_steps))
         if references is not None:
             x = x + self._look_at(x, references, rotary)
-        return x + self.mlp(self.mlp_norm(x))  # type: ignore[no-any-return]
+        return x + self.mlp(self.mlp_norm(x))
 
     def _look_at(self, x: Tensor, references: KeysValues, rotary: Rotary) -> Tensor:
         n_steps = x.shape[1]

@@ -70,7 +70,17 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[B, T, H, W, C] -> the same shape."""
         hidden = functional.silu(self.first(x, memory))
-        return x + self.norm(self.second(hidden))  # type: ignore[no-any-return]
+        return x + self.norm(self.second(hidden))
+
+
+class ResidualStack(nn.ModuleList):
+    """Residual blocks one after the other; none is the identity."""
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """[B, T, H, W, C] -> the same shape."""
+        for block in self:
+            x = block(x, memory)
+        return x
 
 
 def number_contexts(network: nn.Module) -> list[CausalConv]:

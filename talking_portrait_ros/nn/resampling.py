@@ -107,8 +107,8 @@ class Down(nn.Module):
             x = x + narrowed(folded, self.time, width) if self.residual else x
         folded = fold_space(x)
         if self.residual:
-            return self.in_space(folded) + narrowed(folded, 4, self.n_out)  # type: ignore[no-any-return]
-        return self.in_space(narrowed(folded, 4, width))  # type: ignore[no-any-return]
+            return self.in_space(folded) + narrowed(folded, 4, self.n_out)
+        return self.in_space(narrowed(folded, 4, width))
 
 
 class Up(nn.Module):

@@ -97,7 +97,7 @@ def _fit(
         logits = net(slots.transpose(1, 2))
         loss = functional.binary_cross_entropy_with_logits(logits, wanted.transpose(1, 2))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         schedule.step()

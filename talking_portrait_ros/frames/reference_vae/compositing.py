@@ -54,12 +54,12 @@ class OpenCvCompositor:
         paint: NDArray[np.float32] = painting.paint[0].numpy()  # [T, H, W, 3]
         out = np.empty(paint.shape, np.uint8)
         for index, own in enumerate(paint):
-            picture = cv2.multiply(own, (255.0,) * 4)
+            picture = own * np.float32(255)
             if painting.warp is not None:
                 coords = painting.warp.coords[0, index].numpy()
                 self._lay_in(picture, coords, painting.warp.weights[0, index].numpy())
             # convertScaleAbs rounds and saturates, but would turn what is below black over.
-            out[index] = cv2.convertScaleAbs(cv2.max(picture, 0.0))
+            out[index] = cv2.convertScaleAbs(np.maximum(picture, 0))
         return out
 
     def _lay_in(

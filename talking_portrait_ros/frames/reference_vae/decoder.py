@@ -17,7 +17,7 @@ from talking_portrait_ros.frames.reference_vae.warp import (
     mixed,
 )
 from talking_portrait_ros.nn.attention import KeysValues, ReferenceBlock, picture_rotary
-from talking_portrait_ros.nn.causal import CausalConv, ResidualBlock
+from talking_portrait_ros.nn.causal import CausalConv, ResidualBlock, ResidualStack
 from talking_portrait_ros.nn.memory import Memory
 from talking_portrait_ros.nn.resampling import Up, repeat_steps
 
@@ -62,7 +62,7 @@ class Decoder(nn.Module):
         strides = [config.patch * 2**index for index in range(len(widths))]
         self.enter = CausalConv(config.latent_channels, widths[-1], 3)
         self.levels = nn.ModuleList(
-            nn.ModuleList(ResidualBlock(width, kernel, stride) for _ in range(n_blocks))
+            ResidualStack(ResidualBlock(width, kernel, stride) for _ in range(n_blocks))
             for width, kernel, stride, n_blocks in zip(
                 widths, config.time_kernels, strides, config.decoder_blocks, strict=True
             )
@@ -104,9 +104,11 @@ class Decoder(nn.Module):
     def read(self, features: list[Tensor], latents: Tensor, pictures: Tensor) -> ReferenceCache:
         """The cache of references, from encoder features, latents [B, M, h, w, C], pictures."""
         coarse = features[self.config.fusion_level]
-        rotary = picture_rotary(*coarse.shape[2:4], self.config.fusion_head, coarse.device)
+        height, width = coarse.shape[2:4]
+        rotary = picture_rotary(height, width, self.config.fusion_head, coarse.device)
         tokens = coarse.flatten(2, 3)
-        pairs = tuple(block.read(tokens, rotary) for block in self.fusion)
+        blocks = [block for block in self.fusion if isinstance(block, ReferenceBlock)]
+        pairs = tuple(block.read(tokens, rotary) for block in blocks)
         if self.warper is None:
             return ReferenceCache(pairs, None, None, None)
         small = functional.avg_pool2d(pictures.flatten(0, 1), self.config.patch)
@@ -124,21 +126,16 @@ class Decoder(nn.Module):
         fresh = memory is None or memory.fresh
         x = self._through(self.enter(latents), memory, len(self.levels) - 1, fresh)
         fused = self._fuse(x, references)
-        x = self._blocks(fused, self.config.fusion_level, memory)
+        x = self.levels[self.config.fusion_level](fused, memory)
         for level in range(self.config.fusion_level - 1, -1, -1):
-            x = self._blocks(self.ups[level](x, fresh), level, memory)
+            x = self.levels[level](self.ups[level](x, fresh), memory)
         warp = self._warp(x, latents, references, fresh)
         return Painting(self._paint(x, base, warp, references, fresh), warp)
 
     def _through(self, x: Tensor, memory: Memory | None, top: int, fresh: bool) -> Tensor:
         """D1: from the deepest level to the one of the fusion."""
         for level in range(top, self.config.fusion_level, -1):
-            x = self.ups[level - 1](self._blocks(x, level, memory), fresh)
-        return x
-
-    def _blocks(self, x: Tensor, level: int, memory: Memory | None) -> Tensor:
-        for block in self.levels[level]:  # type: ignore[union-attr]
-            x = block(x, memory)
+            x = self.ups[level - 1](self.levels[level](x, memory), fresh)
         return x
 
     def _fuse(self, x: Tensor, references: ReferenceCache) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
-from talking_portrait_ros.nn.causal import CausalConv, ResidualBlock
+from talking_portrait_ros.nn.causal import CausalConv, ResidualBlock, ResidualStack
 from talking_portrait_ros.nn.memory import Memory
 from talking_portrait_ros.nn.resampling import Down
 
@@ -47,7 +47,7 @@ class Encoder(nn.Module):
         strides = [config.patch * 2**level for level in range(len(config.widths))]
         self.enter = CausalConv(3 * config.patch**2, config.widths[0], config.enter_kernel)
         self.levels = nn.ModuleList(
-            nn.ModuleList(ResidualBlock(width, kernel, stride) for _ in range(n_blocks))
+            ResidualStack(ResidualBlock(width, kernel, stride) for _ in range(n_blocks))
             for width, kernel, stride, n_blocks in zip(
                 config.widths, config.time_kernels, strides, config.blocks, strict=True
             )
@@ -67,8 +67,7 @@ class Encoder(nn.Module):
         seen = []
         for level, blocks in enumerate(self.levels):
             x = self.downs[level - 1](x, fresh) if level else x
-            for block in blocks:
-                x = block(x, memory)
+            x = blocks(x, memory)
             seen.append(x)
         return seen
 

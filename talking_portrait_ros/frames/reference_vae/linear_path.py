@@ -32,7 +32,7 @@ class LinearPath(nn.Module):
         head = pictures[:, :1] if fresh else pictures[:, :0]
         rest = pictures[:, 1:] if fresh else pictures
         steps = rest.unflatten(1, (-1, self.time_factor)).mean(dim=2)
-        return self.analysis(self._cells(torch.cat([head, steps], dim=1)))  # type: ignore[no-any-return]
+        return self.analysis(self._cells(torch.cat([head, steps], dim=1)))
 
     def decode(self, latents: Tensor) -> Tensor:
         """Shrunk pictures, one per step, as they lie in level 0: [B, T_z, h0, w0, n n 3]."""

@@ -90,8 +90,8 @@ class Warper(nn.Module):
         self.own = CausalConv(config.decoder_widths[0], detail, 1)
         self.join = CausalConv(2 * detail, detail, 3)
         self.head = CausalConv(detail, 3, 3)
-        nn.init.zeros_(self.head.conv.weight)
-        nn.init.zeros_(self.head.conv.bias)
+        for weight in self.head.parameters():
+            nn.init.zeros_(weight)
 
     def read(self, latents: Tensor, features: Tensor) -> WarpSource:
         """From the references' latents [B, M, h, w, C] and level 0 features [B, M, h0, w0, C]."""
@@ -116,4 +116,4 @@ class Warper(nn.Module):
         both = torch.cat([own[:, :, None].expand_as(moved), moved], dim=-1)
         hidden = functional.silu(self.join(both.flatten(1, 2)))
         fine = self.head(hidden).unflatten(1, (-1, n_references))
-        return fine.permute(0, 1, 2, 5, 3, 4)  # type: ignore[no-any-return]
+        return fine.permute(0, 1, 2, 5, 3, 4)
