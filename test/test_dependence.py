@@ -52,3 +52,8 @@ def test_realtime_imports_no_host(path):
 def test_vocabulary_imports_no_stage():
     for name in ("chunks", "timebase", "stage", "spaces", "config", "registry"):
         assert not reaches(ROOT / f"{name}.py", *STAGES, "pipeline", "presets", *HOSTS)
+
+
+@pytest.mark.parametrize("path", files_in("nn", "flow"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_layers_and_flow_know_no_stage_and_no_chunk(path):
+    assert not reaches(path, "chunks", "stage", "spaces", *STAGES, "pipeline", "presets", *HOSTS)
