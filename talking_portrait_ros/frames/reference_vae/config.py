@@ -62,6 +62,8 @@ class ReferenceVaeConfig(Config):
         self._require("fusion_level", 0 < self.fusion_level < n_levels, f"1 to {n_levels - 1}")
         self._require("resolution", self.resolution % self.space_factor == 0,
                       f"a multiple of {self.space_factor}")  # fmt: skip
+        ok = bool(self.base_stride) or not self.warp_width
+        self._require("warp_width", ok, "0 where there is no linear path (base_stride 0)")
         fits = not self.base_stride or self.patch % self.base_stride == 0
         self._require("base_stride", fits, f"0 or a divisor of the patch, {self.patch}")
 

@@ -46,10 +46,12 @@ class Painting:
     Attributes:
         paint: the frames' own part, about 0..1, [B, T, H, W, 3].
         warp: where the rest comes from; None without references or without a warper.
+        base: the linear path's picture of each step, [B, T_z, h0, w0, n n 3]; None without one.
     """
 
     paint: Tensor
     warp: Warp | None
+    base: Tensor | None
 
 
 class Decoder(nn.Module):
@@ -101,18 +103,20 @@ class Decoder(nn.Module):
                 for colour in range(3):
                     own[y, x, colour, y // stride, x // stride, colour] = 1
 
-    def read(self, features: list[Tensor], latents: Tensor, pictures: Tensor) -> ReferenceCache:
-        """The cache of references, from encoder features, latents [B, M, h, w, C], pictures."""
+    def read(
+        self, features: list[Tensor], base: Tensor | None, pictures: Tensor
+    ) -> ReferenceCache:
+        """The cache of references, from encoder features, linear path, and pictures."""
         coarse = features[self.config.fusion_level]
         height, width = coarse.shape[2:4]
         rotary = picture_rotary(height, width, self.config.fusion_head, coarse.device)
         tokens = coarse.flatten(2, 3)
         blocks = [block for block in self.fusion if isinstance(block, ReferenceBlock)]
         pairs = tuple(block.read(tokens, rotary) for block in blocks)
-        if self.warper is None:
+        if self.warper is None or base is None:
             return ReferenceCache(pairs, None, None, None)
         small = functional.avg_pool2d(pictures.flatten(0, 1), self.config.patch)
-        source = self.warper.read(latents, features[0])
+        source = self.warper.read(base, features[0])
         return ReferenceCache(pairs, source, pictures, small.unflatten(0, pictures.shape[:2]))
 
     def forward(
@@ -129,8 +133,8 @@ class Decoder(nn.Module):
         x = self.levels[self.config.fusion_level](fused, memory)
         for level in range(self.config.fusion_level - 1, -1, -1):
             x = self.levels[level](self.ups[level](x, fresh), memory)
-        warp = self._warp(x, latents, references, fresh)
-        return Painting(self._paint(x, base, warp, references, fresh), warp)
+        warp = self._warp(x, base, references, fresh)
+        return Painting(self._paint(x, base, warp, references, fresh), warp, base)
 
     def _through(self, x: Tensor, memory: Memory | None, top: int, fresh: bool) -> Tensor:
         """D1: from the deepest level to the one of the fusion."""
@@ -148,12 +152,11 @@ class Decoder(nn.Module):
         return tokens.unflatten(2, (height, width))
 
     def _warp(
-        self, x: Tensor, latents: Tensor, references: ReferenceCache, fresh: bool
+        self, x: Tensor, base: Tensor | None, references: ReferenceCache, fresh: bool
     ) -> Warp | None:
-        if self.warper is None or references.warp is None:
+        if self.warper is None or base is None or references.warp is None:
             return None
-        places = self.warper.locator(latents, fresh)
-        warp: Warp = self.warper(x, places, references.warp)
+        warp: Warp = self.warper(x, base, references.warp, fresh)
         return warp
 
     def _paint(

@@ -28,16 +28,16 @@ class Decoded:
     Attributes:
         frames: about 0..1, not clamped, [B, T, 3, H, W].
         coords: where each position looks in each reference, x and y in -1..1,
-            [B, T, M, 2, h1, w1]; None without references or without a warp.
+            [B, T, M, 2, h0, w0]; None without references or without a warp.
         weights: share of each reference, and last of the frame's own paint,
-            [B, T, M + 1, h1, w1]; None as `coords`.
-        places: where in the portrait each position lies, [B, T, 2, h, w]; None as `coords`.
+            [B, T, M + 1, h0, w0]; None as `coords`.
+        base: the linear path's picture of each step, [B, T_z, h0, w0, n n 3]; None without one.
     """
 
     frames: Tensor
     coords: Tensor | None
     weights: Tensor | None
-    places: Tensor | None
+    base: Tensor | None
 
 
 class ReferenceVae(nn.Module):
@@ -89,11 +89,11 @@ class ReferenceVae(nn.Module):
         shape = references.shape[:2]
         each = references.flatten(0, 1)[:, None]  # each a clip of one frame
         features, posterior = self._encoded(each, None)
-        latents = posterior.mean.permute(0, 1, 3, 4, 2)
+        base = self._base(posterior.mean)
         pictures = references.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
         return self.decoder.read(
             [x[:, 0].unflatten(0, shape) for x in features],
-            latents[:, 0].unflatten(0, shape),
+            None if base is None else base[:, 0].unflatten(0, shape),
             pictures,
         )
 
@@ -102,10 +102,16 @@ class ReferenceVae(nn.Module):
     ) -> Painting:
         """Latents [B, T_z, C, h, w] decoded, before the references' pictures are laid in."""
         steps = latents.permute(0, 1, 3, 4, 2).contiguous()
-        base = None if self.linear is None else self.linear.decode(steps)
-        painting: Painting = self.decoder(steps, base, references, memory)
+        painting: Painting = self.decoder(steps, self._base(latents), references, memory)
         _count(memory, latents)
         return painting
+
+    def _base(self, latents: Tensor) -> Tensor | None:
+        """The linear path's pictures of latents [B, T_z, C, h, w]."""
+        if self.linear is None:
+            return None
+        pictures: Tensor = self.linear.decode(latents.permute(0, 1, 3, 4, 2))
+        return pictures
 
     def decode(
         self, latents: Tensor, references: ReferenceCache, memory: Memory | None = None
@@ -118,11 +124,11 @@ def composed(painting: Painting, references: ReferenceCache) -> Decoded:
     """A painting with the references' moved pictures laid in."""
     frames, warp = painting.paint, painting.warp
     if warp is None or references.pictures is None:
-        return Decoded(frames.permute(0, 1, 4, 2, 3), None, None, None)
+        return Decoded(frames.permute(0, 1, 4, 2, 3), None, None, painting.base)
     size = references.pictures.shape[-2:]
     moved = look_up(references.pictures, enlarge(warp.coords, *size))
     frames = frames + mixed(moved, enlarge(warp.weights, *size))
-    return Decoded(frames.permute(0, 1, 4, 2, 3), warp.coords, warp.weights, warp.places)
+    return Decoded(frames.permute(0, 1, 4, 2, 3), warp.coords, warp.weights, painting.base)
 
 
 def _count(memory: Memory | None, latents: Tensor) -> None:

@@ -18,7 +18,7 @@ from talking_portrait_ros.training.reference_vae.run import CHECKPOINTS, Run, So
 from talking_portrait_ros.training.reference_vae.trainer import Trainer
 
 TRAINING_OVERSAMPLING = 1  # half the time; the eye does not see it at 256
-SMOKE_FALL = 1.6  # the loss falls at least to 1 / 1.6 of what it was, on four clips
+SMOKE_FALL = 1.25  # the loss falls at least to 1 / 1.25 of what it was, on four clips
 
 
 def train(config: ReferenceVaeTraining) -> list[Path]:

@@ -80,10 +80,9 @@ class LossWeights(Config):
     lpips: float = param(0.0, "LPIPS, where the package and its weights are on disk", minimum=0.0)
     kl: float = param(1e-6, "divergence of the latents from the unit Gaussian", minimum=0.0)
     warp: float = param(1.0, "where the references are looked at, against the truth", minimum=0.0)
-    places: float = param(1.0, "where in the portrait frames and references are, against the "
-                               "truth", minimum=0.0)  # fmt: skip
-    warp_halving_steps: int = param(4000, "steps after which `warp` and `places` have halved",
-                                    minimum=1)  # fmt: skip
+    base: float = param(0.3, "the linear path's own pictures, which warps are found from",
+                        minimum=0.0)  # fmt: skip
+    warp_halving_steps: int = param(4000, "steps after which `warp` has halved", minimum=1)
     smoothness: float = param(0.002, "unevenness of the shares of the references", minimum=0.0)
     adversarial: float = param(0.0, "a small PatchGAN's opinion; 0: none", minimum=0.0)
     adversarial_from: int = param(10_000, "step at which the PatchGAN joins", minimum=0)

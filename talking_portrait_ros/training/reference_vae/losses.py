@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from talking_portrait_ros.frames.reference_vae.decoder import ReferenceCache
 from talking_portrait_ros.frames.reference_vae.encoder import Posterior
 from talking_portrait_ros.frames.reference_vae.model import Decoded
 from talking_portrait_ros.training.reference_vae.batches import Batch
@@ -36,7 +35,6 @@ class Outcome:
     """What the model made of a batch."""
 
     posterior: Posterior
-    cache: ReferenceCache
     decoded: Decoded
 
 
@@ -60,32 +58,24 @@ def vae_losses(batch: Batch, outcome: Outcome, weights: LossWeights, step: int) 
         "l1": _mean_size(difference),
         "perceptual": structure + lost_detail(difference),
         "kl": outcome.posterior.kl(),
-        **_warp_parts(batch, outcome),
+        **_helping_parts(batch, outcome),
     }
     help_left = 0.5 ** (step / weights.warp_halving_steps)
     scale = {
         "l1": weights.l1, "perceptual": weights.perceptual, "kl": weights.kl,
-        "warp": weights.warp * help_left, "places": weights.places * help_left,
-        "smoothness": weights.smoothness,
+        "warp": weights.warp * help_left, "base": weights.base, "smoothness": weights.smoothness,
     }  # fmt: skip
     total = sum((scale[name] * part for name, part in parts.items()), made.new_zeros(()))
     return Losses(total, parts)
 
 
-def _warp_parts(batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
-    """The losses of a warp, where there is one."""
-    decoded, source = outcome.decoded, outcome.cache.warp
-    if decoded.coords is None or decoded.weights is None or decoded.places is None:
-        return {}
-    parts = {
-        "warp": warp_loss(batch, decoded.coords.float()),
-        "places": places_loss(decoded.places, batch.coordinates, batch.valid),
-        "smoothness": unevenness(decoded.weights.float()),
-    }
-    if source is not None:
-        parts["places"] = parts["places"] + places_loss(
-            source.places, batch.reference_coordinates, batch.reference_valid
-        )
+def _helping_parts(batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
+    """The losses of the linear path and of a warp, where there are such."""
+    decoded = outcome.decoded
+    parts = {} if decoded.base is None else {"base": base_loss(decoded.base, batch.frames)}
+    if decoded.coords is not None and decoded.weights is not None:
+        parts["warp"] = warp_loss(batch, decoded.coords.float())
+        parts["smoothness"] = unevenness(decoded.weights.float())
     return parts
 
 
@@ -156,11 +146,19 @@ def lost_detail(difference: Tensor) -> Tensor:
     return total + _mean_size(difference)
 
 
-def places_loss(places: Tensor, coordinates: Tensor, valid: Tensor) -> Tensor:
-    """How far places [B, T, 2, h, w] are from labels [B, T, 2, s, s] that are valid."""
-    wanted, known = _labels(coordinates, valid, places.shape[-1])
-    distance = (places.float() - wanted).abs().sum(dim=2, keepdim=True)
-    return _mean_where(distance, known)
+def base_loss(base: Tensor, frames: Tensor) -> Tensor:
+    """Mean absolute difference of the linear path's pictures from those of their steps.
+
+    Args:
+        base: [B, T_z, h, w, n n 3], a step's picture as it lies in level 0.
+        frames: [B, T, 3, H, W]; the first is a step of its own, the others in groups.
+    """
+    made = base.float().unflatten(-1, (-1, 3)).mean(dim=-2)  # [B, T_z, h, w, 3]
+    small = functional.adaptive_avg_pool2d(frames.flatten(0, 1), made.shape[2:4])
+    small = small.unflatten(0, frames.shape[:2]).permute(0, 1, 3, 4, 2)
+    groups = small[:, 1:].unflatten(1, (made.shape[1] - 1, -1)) if made.shape[1] > 1 else None
+    wanted = small[:, :1] if groups is None else torch.cat([small[:, :1], groups.mean(2)], dim=1)
+    return _mean_size(made - wanted)
 
 
 def warp_loss(batch: Batch, coords: Tensor) -> Tensor:

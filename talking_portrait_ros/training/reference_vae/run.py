@@ -34,7 +34,7 @@ from talking_portrait_ros.training.reference_vae.trainer import Trainer
 
 CHECKPOINTS = "checkpoints"
 PANELS = {
-    "loss": ("loss", "l1", "perceptual", "warp", "places"),
+    "loss": ("loss", "l1", "perceptual", "warp", "base"),
     "latents": ("kl",),
     "held-out PSNR, dB": ("psnr_m0", "psnr_m1", "psnr_m3"),
     "mouth and eyes, PSNR, dB": ("features_psnr_m0", "features_psnr_m1", "features_psnr_m3"),

@@ -126,7 +126,7 @@ class Trainer:
             posterior = self.model.encode(batch.frames)
             cache = self.model.encode_references(batch.references)
             decoded = self.model.decode(posterior.sample(), cache)
-        total, numbers = self._losses(batch, Outcome(posterior, cache, decoded), step)
+        total, numbers = self._losses(batch, Outcome(posterior, decoded), step)
         (total / self.config.accumulate).backward()
         return numbers
 

@@ -8,20 +8,18 @@ import torch
 from skimage.metrics import structural_similarity
 from torch.nn import functional
 
-from talking_portrait_ros.frames.reference_vae.decoder import ReferenceCache
 from talking_portrait_ros.frames.reference_vae.encoder import Posterior
 from talking_portrait_ros.frames.reference_vae.model import Decoded
-from talking_portrait_ros.frames.reference_vae.warp import WarpSource
 from talking_portrait_ros.training.reference_vae.batches import Batch, plain_batch
 from talking_portrait_ros.training.reference_vae.config import LossWeights
 from talking_portrait_ros.training.reference_vae.flat import FlatClips
 from talking_portrait_ros.training.reference_vae.losses import (
     Outcome,
+    base_loss,
     dssim,
     importance_of,
     lost_detail,
     lost_structure,
-    places_loss,
     unevenness,
     vae_losses,
     warp_loss,
@@ -150,16 +148,14 @@ def test_mouth_and_eyes_count_more_and_all_together_as_much_as_ever():
     assert float(importance[1, 0, 1, 2] / importance[1, 0, 0, 0]) == pytest.approx(4)
 
 
-def test_places_are_compared_where_labels_hold_at_any_size():
-    batch = moved_batch(0.25)
-    for size in (CELLS, CELLS // 2):
-        places = own_places(size)[None, None]
-        assert float(places_loss(places, batch.coordinates, batch.valid)) < 1e-6
-        off = places_loss(places + 0.1, batch.coordinates, batch.valid)
-        assert float(off) == pytest.approx(0.2)
-    wild, holds = batch.coordinates.clone(), batch.valid.clone()
-    wild[..., :4], holds[..., :4] = 5.0, 0.0
-    assert float(places_loss(own_places(4)[None, None], wild, holds)) < 1e-6
+def test_the_linear_path_is_compared_with_the_mean_of_its_step():
+    frames = torch.rand(2, 9, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    small = functional.avg_pool2d(frames.flatten(0, 1), 8).unflatten(0, (2, 9))
+    steps = torch.stack([small[:, 0], small[:, 1:5].mean(1), small[:, 5:].mean(1)], dim=1)
+    base = steps.permute(0, 1, 3, 4, 2).repeat(1, 1, 1, 1, 4)  # [2, 3, 8, 8, 4 x 3]
+    assert float(base_loss(base, frames)) < 1e-6
+    assert float(base_loss(base + 0.1, frames)) == pytest.approx(0.1, abs=1e-5)
+    assert float(base_loss(base[:, :1], frames[:, :1])) < 1e-6
 
 
 def test_weighting_covers_whole_cells():
@@ -176,25 +172,21 @@ def test_even_shares_are_free():
 def test_the_total_is_the_weighted_sum_and_the_help_for_the_warp_fades():
     batch = moved_batch(0.25)
     posterior = Posterior(torch.ones(1, 1, 4, 1, 1), torch.zeros(1, 1, 4, 1, 1))
-    places = own_places(4)[None, None]
-    decoded = Decoded(0.5 * batch.frames, coords_of(0.0), torch.rand(1, 1, 2, CELLS, CELLS),
-                      places)  # fmt: skip
-    cache = ReferenceCache((), WarpSource(places, places), None, None)
-    weights = LossWeights(l1=2.0, perceptual=3.0, kl=0.1, warp=1.0, places=2.0,
+    base = torch.zeros(1, 1, CELLS, CELLS, 3)
+    decoded = Decoded(0.5 * batch.frames, coords_of(0.0), torch.rand(1, 1, 2, CELLS, CELLS), base)
+    weights = LossWeights(l1=2.0, perceptual=3.0, kl=0.1, warp=1.0, base=2.0,
                           warp_halving_steps=100, smoothness=0.5)  # fmt: skip
-    losses = vae_losses(batch, Outcome(posterior, cache, decoded), weights, step=200)
-    scale = {"l1": 2, "perceptual": 3, "kl": 0.1, "warp": 0.25, "places": 0.5, "smoothness": 0.5}
+    losses = vae_losses(batch, Outcome(posterior, decoded), weights, step=200)
+    scale = {"l1": 2, "perceptual": 3, "kl": 0.1, "warp": 0.25, "base": 2, "smoothness": 0.5}
     expected = sum(scale[name] * part for name, part in losses.parts.items())
     assert losses.parts.keys() == scale.keys()
     assert float(losses.total) == pytest.approx(float(expected))
-    assert float(losses.parts["places"]) == pytest.approx(0.25, abs=0.01)  # the reference's
 
 
 def test_a_perfect_picture_without_references_costs_its_latents_alone():
     batch = moved_batch(0.25)
     posterior = Posterior(torch.ones(1, 1, 4, 1, 1), torch.zeros(1, 1, 4, 1, 1))
-    nothing = ReferenceCache((), None, None, None)
-    outcome = Outcome(posterior, nothing, Decoded(batch.frames, None, None, None))
+    outcome = Outcome(posterior, Decoded(batch.frames, None, None, None))
     parts = vae_losses(batch, outcome, LossWeights(), step=0).parts
     assert parts.keys() == {"l1", "perceptual", "kl"}
     assert float(parts["l1"]) == 0 and float(parts["perceptual"]) == pytest.approx(0, abs=1e-5)
