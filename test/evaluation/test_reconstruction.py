@@ -50,9 +50,9 @@ def test_a_stream_gives_what_the_whole_clip_gives(tiny, n_references):
     latents = tiny.encode(as_floats(frames, "cpu")[None]).mean
     cache = tiny.encode_references(as_floats(references, "cpu")[None])
     whole = (tiny.decode(latents, cache).frames[0].permute(0, 2, 3, 1) * 255).round().clamp(0, 255)
-    apart = np.abs(streamed - whole.numpy())  # grey levels; OpenCV looks up at 1/32 pixels
-    assert apart.mean() < 0.6
-    assert np.percentile(apart, 99) <= 3
+    apart = np.abs(streamed - whole.numpy())  # grey levels
+    assert apart.mean() < 1
+    assert apart.max() <= 8  # OpenCV looks up at 1/32 pixels, which in noise is 255 / 32
 
 
 def test_figures_are_those_of_the_frames_that_were_there(tiny):
