@@ -8,10 +8,12 @@ registered in `features`, `latents` and `frames`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, runtime_checkable
 
-from talking_portrait_ros.chunks import Chunk, LatentBlock, References
+import numpy as np
+
+from talking_portrait_ros.chunks import Chunk, FrameChunk, Header, LatentBlock, References
 from talking_portrait_ros.timebase import Timebase
 
 In = TypeVar("In", bound=Chunk, contravariant=True)
@@ -88,6 +90,12 @@ class Stage(Protocol[In, Out, S]):
         with silence.
         """
         ...
+
+
+def end_of_frames(header: Header, next_frame: int, resolution: int) -> FrameChunk:
+    """The empty chunk that ends a stream of square frames from which nothing is held back."""
+    empty = np.zeros((0, resolution, resolution, 3), np.uint8)
+    return FrameChunk(replace(header, end_of_stream=True), empty, next_frame)
 
 
 def require_space(stage: str, expected: str, got: str) -> None:

@@ -14,11 +14,7 @@ from torch import Tensor
 
 from talking_portrait_ros.chunks import F32, U8
 from talking_portrait_ros.evaluation.fidelity import Fidelity
-from talking_portrait_ros.frames.reference_vae.compositing import (
-    Compositor,
-    OpenCvCompositor,
-    TorchCompositor,
-)
+from talking_portrait_ros.frames.reference_vae.compositing import compositor_for
 from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
 from talking_portrait_ros.frames.reference_vae.renderer import as_floats
 
@@ -83,10 +79,7 @@ class VaeDecoder:
         with torch.inference_mode():
             self._cache = model.encode_references(as_floats(pictures, device)[None])
             self.memory = model.decoder_memory(1, size, size)
-        on_cpu = device.type == "cpu"
-        self._compositor: Compositor = (
-            OpenCvCompositor(pictures) if on_cpu else TorchCompositor(self._cache)
-        )
+        self._compositor = compositor_for(pictures, self._cache, device)
         self.watch = Stopwatch(device)
 
     @torch.inference_mode()

@@ -30,6 +30,11 @@ class Compositor(Protocol):
         ...
 
 
+def compositor_for(references: U8, cache: ReferenceCache, device: torch.device) -> Compositor:
+    """The faster one on `device`, for references uint8 RGB [M, H, W, 3] and their cache."""
+    return OpenCvCompositor(references) if device.type == "cpu" else TorchCompositor(cache)
+
+
 class TorchCompositor:
     """Any device, as in training."""
 

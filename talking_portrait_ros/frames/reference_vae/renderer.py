@@ -10,16 +10,18 @@ from torch import Tensor
 
 from talking_portrait_ros.chunks import U8, FrameChunk, Header, LatentBlock, References
 from talking_portrait_ros.frames.portrait import crop_face
-from talking_portrait_ros.frames.reference_vae.compositing import (
-    Compositor,
-    OpenCvCompositor,
-    TorchCompositor,
-)
+from talking_portrait_ros.frames.reference_vae.compositing import Compositor, compositor_for
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.decoder import ReferenceCache
 from talking_portrait_ros.frames.reference_vae.load import build_model
 from talking_portrait_ros.nn.memory import Memory
-from talking_portrait_ros.stage import Clock, require_next, require_space, require_steps
+from talking_portrait_ros.stage import (
+    Clock,
+    end_of_frames,
+    require_next,
+    require_space,
+    require_steps,
+)
 from talking_portrait_ros.timebase import Timebase
 
 STAGE = "frames/reference_vae"
@@ -68,8 +70,7 @@ class ReferenceVaeDecoder:
         crops = [crop_face(item, size).image for item in chosen]
         pictures = np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
         cache = self.model.encode_references(as_floats(pictures, self.device)[None])
-        on_cpu = self.device.type == "cpu"
-        compositor = OpenCvCompositor(pictures) if on_cpu else TorchCompositor(cache)
+        compositor = compositor_for(pictures, cache, self.device)
         return DecoderState(cache, compositor, self.model.decoder_memory(1, size, size))
 
     @torch.inference_mode()
@@ -104,10 +105,7 @@ class ReferenceVaeDecoder:
 
     def finish(self, state: DecoderState) -> list[FrameChunk]:
         """An empty chunk that ends the stream; nothing is held back."""
-        size = self.config.resolution
-        header = replace(state.header, end_of_stream=True)
-        empty = np.zeros((0, size, size, 3), np.uint8)
-        return [FrameChunk(header, empty, state.next_frame)]
+        return [end_of_frames(state.header, state.next_frame, self.config.resolution)]
 
 
 def as_floats(frames: U8, device: torch.device | str) -> Tensor:

@@ -13,7 +13,7 @@ from talking_portrait_ros.frames.rig.builder import build_rig
 from talking_portrait_ros.frames.rig.config import RigConfig
 from talking_portrait_ros.frames.rig.renderer import RigRenderer
 from talking_portrait_ros.spaces import MOTION_ARKIT, MOTION_WIDTH
-from talking_portrait_ros.stage import Clock, require_next, require_space
+from talking_portrait_ros.stage import Clock, end_of_frames, require_next, require_space
 from talking_portrait_ros.timebase import Timebase
 
 
@@ -77,10 +77,7 @@ class RigDecoder:
 
     def finish(self, state: RigState) -> list[FrameChunk]:
         """An empty chunk that ends the stream; the rig holds nothing back."""
-        size = self.config.resolution
-        header = replace(state.header, end_of_stream=True)
-        empty = np.zeros((0, size, size, 3), np.uint8)
-        return [FrameChunk(header, empty, state.next_frame)]
+        return [end_of_frames(state.header, state.next_frame, self.config.resolution)]
 
 
 def _content(reference: Reference) -> str:
