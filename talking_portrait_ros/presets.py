@@ -60,6 +60,7 @@ FRAMES: dict[str, StageSpec] = {
             "warp_width": 8,
             "paint_width": 8,
             "latent_channels": 16,
+            "motion_channels": 4,
         },
     ),
     "ref_vae_paper_512": StageSpec(

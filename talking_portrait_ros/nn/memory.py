@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -15,12 +15,19 @@ class Memory:
         contexts: per convolution that looks back, the steps before the next one,
             [B, kernel - 1, H, W, C].
         n_steps: latent steps seen so far; 0 means that the next one is frame 0, alone.
+        recent: what else the last step leaves to the next one, by name.
     """
 
     contexts: list[Tensor]
     n_steps: int = 0
+    recent: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def fresh(self) -> bool:
         """Nothing has been seen yet."""
         return self.n_steps == 0
+
+
+def is_fresh(memory: Memory | None) -> bool:
+    """Whether a clip with this memory begins a stream; without one it does."""
+    return memory is None or memory.fresh

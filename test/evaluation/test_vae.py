@@ -42,7 +42,7 @@ class Perfect(torch.nn.Module):
         if cache.first is None:
             cache.first = latents[:, :1]
         frames = latents if cache.n else cache.first.expand_as(latents)
-        return Painting(frames.permute(0, 1, 3, 4, 2).contiguous(), None, None)
+        return Painting(frames.permute(0, 1, 3, 4, 2).contiguous(), None, None, None)
 
 
 @pytest.fixture

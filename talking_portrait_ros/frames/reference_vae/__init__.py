@@ -17,6 +17,7 @@ FAMILY = Family(
         widths=(8, 16, 16, 16),
         decoder_widths=(8, 8, 16, 16),
         latent_channels=16,
+        motion_channels=4,
         fusion_blocks=1,
         fusion_head=8,
         warp_width=8,

@@ -60,6 +60,9 @@ class OpenCvCompositor:
         out = np.empty(paint.shape, np.uint8)
         for index, own in enumerate(paint):
             picture = own * np.float32(255)
+            if painting.soft is not None:
+                soft = painting.soft[0, index].numpy() * np.float32(255)
+                picture += cv2.resize(soft, picture.shape[1::-1])
             if painting.warp is not None:
                 coords = painting.warp.coords[0, index].numpy()
                 self._lay_in(picture, coords, painting.warp.weights[0, index].numpy())

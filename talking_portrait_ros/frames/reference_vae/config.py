@@ -45,6 +45,8 @@ class ReferenceVaeConfig(Config):
     warp_width: int = param(24, "channels of the reference details that are moved by a predicted "
                                 "warp; 0: no warp, cross-attention alone", minimum=0)  # fmt: skip
     paint_width: int = param(40, "channels that the pixels are painted from", minimum=1)
+    motion_channels: int = param(8, "channels of the latent that tell the linear path what moves "
+                                    "within a step", minimum=1)  # fmt: skip
     base_stride: int = param(4, "the linear path works on the picture shrunk by this; 0: none",
                              minimum=0)  # fmt: skip
 
@@ -62,6 +64,8 @@ class ReferenceVaeConfig(Config):
         self._require("fusion_level", 0 < self.fusion_level < n_levels, f"1 to {n_levels - 1}")
         self._require("resolution", self.resolution % self.space_factor == 0,
                       f"a multiple of {self.space_factor}")  # fmt: skip
+        fewer = not self.base_stride or self.motion_channels < self.latent_channels
+        self._require("motion_channels", fewer, "fewer than latent_channels")
         ok = bool(self.base_stride) or not self.warp_width
         self._require("warp_width", ok, "0 where there is no linear path (base_stride 0)")
         fits = not self.base_stride or self.patch % self.base_stride == 0

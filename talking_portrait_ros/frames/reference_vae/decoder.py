@@ -13,13 +13,12 @@ from talking_portrait_ros.frames.reference_vae.warp import (
     Warp,
     Warper,
     WarpSource,
-    look_up,
-    mixed,
+    folded,
 )
 from talking_portrait_ros.nn.attention import KeysValues, ReferenceBlock, picture_rotary
 from talking_portrait_ros.nn.causal import CausalConv, ResidualBlock, ResidualStack
-from talking_portrait_ros.nn.memory import Memory
-from talking_portrait_ros.nn.resampling import Up, repeat_steps
+from talking_portrait_ros.nn.memory import Memory, is_fresh
+from talking_portrait_ros.nn.resampling import Up
 
 
 @dataclass(frozen=True)
@@ -30,26 +29,28 @@ class ReferenceCache:
         keys_values: per block of the fusion.
         warp: for the warper; None without one.
         pictures: the references, [B, M, 3, H, W] 0..1.
-        small: the same at level 0, [B, M, 3, h0, w0].
     """
 
     keys_values: tuple[KeysValues, ...]
     warp: WarpSource | None
     pictures: Tensor | None
-    small: Tensor | None
 
 
 @dataclass(frozen=True)
 class Painting:
     """What the decoder makes of latents; `compositing` joins it with the references.
 
+    The picture is `paint` plus `soft`, enlarged, plus what the warp takes from the references.
+
     Attributes:
-        paint: the frames' own part, about 0..1, [B, T, H, W, 3].
+        paint: the frames' own part, [B, T, H, W, 3].
+        soft: the linear path's part, [B, T, h1, w1, 3]; None without a linear path.
         warp: where the rest comes from; None without references or without a warper.
-        base: the linear path's picture of each step, [B, T_z, h0, w0, n n 3]; None without one.
+        base: the linear path's picture of each frame, as `soft`.
     """
 
     paint: Tensor
+    soft: Tensor | None
     warp: Warp | None
     base: Tensor | None
 
@@ -81,27 +82,19 @@ class Decoder(nn.Module):
         )
         detail = config.warp_width
         self.warper = Warper(config) if detail else None
-        n_given = detail + 3 if detail else 0
-        n_base, hidden = config.base_channels, config.paint_width
-        self.paint = CausalConv(widths[0] + n_given + n_base, hidden, 3)
-        self.leave = CausalConv(hidden + n_base, 3 * config.patch**2, 1)
-        self._begin_as_base()
+        n_given, hidden = detail + 2 * config.base_channels, config.paint_width
+        self.paint = CausalConv(widths[0] + n_given, hidden, 3)
+        self.leave = CausalConv(hidden, 3 * config.patch**2, 1)
+        self._begin_without_paint()
 
     @torch.no_grad()
-    def _begin_as_base(self) -> None:
-        """Let the paint begin as the linear path's picture, or else as mid-grey."""
-        conv, patch, stride = self.leave.conv, self.config.patch, self.config.base_stride
-        if not stride:
-            conv.bias.fill_(0.5)  # type: ignore[union-attr]
-            return
-        conv.weight.zero_()
-        conv.bias.zero_()  # type: ignore[union-attr]
-        numbers = conv.weight.view(patch, patch, 3, -1)  # from which channels each pixel comes
-        own = numbers[..., -self.config.base_channels :].unflatten(-1, (-1, patch // stride, 3))
-        for y in range(patch):
-            for x in range(patch):
-                for colour in range(3):
-                    own[y, x, colour, y // stride, x // stride, colour] = 1
+    def _begin_without_paint(self) -> None:
+        """Begin with the linear path's picture alone, or without one as mid-grey."""
+        if self.config.base_stride:
+            self.leave.conv.weight.zero_()
+        self.leave.conv.bias.fill_(  # type: ignore[union-attr]
+            0.0 if self.config.base_stride else 0.5
+        )
 
     def read(
         self, features: list[Tensor], base: Tensor | None, pictures: Tensor
@@ -114,10 +107,8 @@ class Decoder(nn.Module):
         blocks = [block for block in self.fusion if isinstance(block, ReferenceBlock)]
         pairs = tuple(block.read(tokens, rotary) for block in blocks)
         if self.warper is None or base is None:
-            return ReferenceCache(pairs, None, None, None)
-        small = functional.avg_pool2d(pictures.flatten(0, 1), self.config.patch)
-        source = self.warper.read(base, features[0])
-        return ReferenceCache(pairs, source, pictures, small.unflatten(0, pictures.shape[:2]))
+            return ReferenceCache(pairs, None, None)
+        return ReferenceCache(pairs, self.warper.read(base, features[0]), pictures)
 
     def forward(
         self,
@@ -126,15 +117,16 @@ class Decoder(nn.Module):
         references: ReferenceCache,
         memory: Memory | None = None,
     ) -> Painting:
-        """The painting of latents [B, T_z, h, w, C]; `base`: linear path's picture per step."""
-        fresh = memory is None or memory.fresh
+        """The painting of latents [B, T_z, h, w, C]; `base`: linear path's picture per frame."""
+        fresh = is_fresh(memory)
         x = self._through(self.enter(latents), memory, len(self.levels) - 1, fresh)
         fused = self._fuse(x, references)
         x = self.levels[self.config.fusion_level](fused, memory)
         for level in range(self.config.fusion_level - 1, -1, -1):
             x = self.levels[level](self.ups[level](x, fresh), memory)
-        warp = self._warp(x, base, references, fresh)
-        return Painting(self._paint(x, base, warp, references, fresh), warp, base)
+        warp = self._warp(x, base, references, memory)
+        soft = base if warp is None else warp.soft
+        return Painting(self._paint(x, base, soft, warp), soft, warp, base)
 
     def _through(self, x: Tensor, memory: Memory | None, top: int, fresh: bool) -> Tensor:
         """D1: from the deepest level to the one of the fusion."""
@@ -152,38 +144,26 @@ class Decoder(nn.Module):
         return tokens.unflatten(2, (height, width))
 
     def _warp(
-        self, x: Tensor, base: Tensor | None, references: ReferenceCache, fresh: bool
+        self, x: Tensor, base: Tensor | None, references: ReferenceCache, memory: Memory | None
     ) -> Warp | None:
         if self.warper is None or base is None or references.warp is None:
             return None
-        warp: Warp = self.warper(x, base, references.warp, fresh)
+        warp: Warp = self.warper(x, base, references.warp, memory)
         return warp
 
     def _paint(
-        self,
-        x: Tensor,
-        base: Tensor | None,
-        warp: Warp | None,
-        references: ReferenceCache,
-        fresh: bool,
+        self, x: Tensor, base: Tensor | None, soft: Tensor | None, warp: Warp | None
     ) -> Tensor:
         """Level 0 features to the frames' own part of the pictures, [B, T, H, W, 3]."""
         parts = [x]
         if self.warper is not None:
-            parts += self._given(x, warp, references)
-        if base is not None:
-            base = repeat_steps(base, self.config.time_factor, fresh)  # [B, T, h0, w0, C]
-            parts.append(base if warp is None else warp.weights[:, :, -1, :, :, None] * base)
+            none = x.new_zeros(*x.shape[:-1], self.config.warp_width)
+            parts.append(none if warp is None else warp.details)
+        if base is not None and soft is not None:
+            cell = self.config.patch // self.config.base_stride
+            parts += [folded(base, cell), folded(soft, cell)]
         hidden = functional.silu(self.paint(torch.cat(parts, dim=-1)))
-        if base is not None:
-            hidden = torch.cat([hidden, parts[-1]], dim=-1)
         return unfold_patches(self.leave(hidden), self.config.patch)
-
-    def _given(self, x: Tensor, warp: Warp | None, references: ReferenceCache) -> list[Tensor]:
-        """What the painter sees of the references: their details and their colours."""
-        if warp is None or references.small is None:
-            return [x.new_zeros(*x.shape[:-1], self.config.warp_width + 3)]
-        return [warp.details, mixed(look_up(references.small, warp.coords), warp.weights)]
 
 
 def unfold_patches(numbers: Tensor, patch: int) -> Tensor:

@@ -60,6 +60,12 @@ class Encoder(nn.Module):
         )
         self.leave = CausalConv(config.widths[-1], 2 * config.latent_channels, 3)
 
+    @torch.no_grad()
+    def begin_silent(self) -> None:
+        """Begin by saying nothing: for a model whose linear path already gives latents."""
+        self.leave.conv.weight.zero_()
+        self.leave.conv.bias.zero_()  # type: ignore[union-attr]
+
     def features(self, frames: Tensor, memory: Memory | None) -> list[Tensor]:
         """Features of every level of frames [B, T, 3, H, W] about 0..1, each [B, T', h, w, C]."""
         x = self.enter(fold_patches(2 * frames - 1, self.config.patch))

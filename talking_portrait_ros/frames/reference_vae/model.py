@@ -28,10 +28,10 @@ class Decoded:
     Attributes:
         frames: about 0..1, not clamped, [B, T, 3, H, W].
         coords: where each position looks in each reference, x and y in -1..1,
-            [B, T, M, 2, h0, w0]; None without references or without a warp.
+            [B, T, M, 2, h1, w1]; None without references or without a warp.
         weights: share of each reference, and last of the frame's own paint,
             [B, T, M + 1, h0, w0]; None as `coords`.
-        base: the linear path's picture of each step, [B, T_z, h0, w0, n n 3]; None without one.
+        base: the linear path's picture of each frame, [B, T, h1, w1, 3]; None without one.
     """
 
     frames: Tensor
@@ -49,6 +49,8 @@ class ReferenceVae(nn.Module):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.linear = LinearPath(config) if config.base_stride else None
+        if self.linear is not None:
+            self.encoder.begin_silent()
         self._encoder_convs = number_contexts(self.encoder)
         self._decoder_convs = number_contexts(self.decoder)
 
@@ -75,21 +77,20 @@ class ReferenceVae(nn.Module):
         features = self.encoder.features(frames, memory)
         posterior = self.encoder.posterior(features[-1])
         if self.linear is not None:
-            fresh = memory is None or memory.fresh
             small = functional.avg_pool2d(frames.flatten(0, 1), self.config.base_stride)
             small = small.permute(0, 2, 3, 1).contiguous().unflatten(0, frames.shape[:2])
-            base = self.linear.encode(small, fresh).permute(0, 1, 4, 2, 3)
+            base = self.linear.encode(small, memory).permute(0, 1, 4, 2, 3)
             posterior = Posterior(posterior.mean + base, posterior.log_variance)
         return features, posterior
 
     def encode_references(self, references: Tensor) -> ReferenceCache:
         """What decoding needs of references [B, M, 3, H, W], M = 0..3; once per session."""
         if not references.shape[1]:
-            return ReferenceCache((), None, None, None)
+            return ReferenceCache((), None, None)
         shape = references.shape[:2]
         each = references.flatten(0, 1)[:, None]  # each a clip of one frame
         features, posterior = self._encoded(each, None)
-        base = self._base(posterior.mean)
+        base = self._base(posterior.mean, None)
         pictures = references.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
         return self.decoder.read(
             [x[:, 0].unflatten(0, shape) for x in features],
@@ -102,16 +103,15 @@ class ReferenceVae(nn.Module):
     ) -> Painting:
         """Latents [B, T_z, C, h, w] decoded, before the references' pictures are laid in."""
         steps = latents.permute(0, 1, 3, 4, 2).contiguous()
-        painting: Painting = self.decoder(steps, self._base(latents), references, memory)
+        painting: Painting = self.decoder(steps, self._base(latents, memory), references, memory)
         _count(memory, latents)
         return painting
 
-    def _base(self, latents: Tensor) -> Tensor | None:
+    def _base(self, latents: Tensor, memory: Memory | None) -> Tensor | None:
         """The linear path's pictures of latents [B, T_z, C, h, w]."""
         if self.linear is None:
             return None
-        pictures: Tensor = self.linear.decode(latents.permute(0, 1, 3, 4, 2))
-        return pictures
+        return self.linear.decode(latents.permute(0, 1, 3, 4, 2), memory)
 
     def decode(
         self, latents: Tensor, references: ReferenceCache, memory: Memory | None = None
@@ -122,12 +122,15 @@ class ReferenceVae(nn.Module):
 
 def composed(painting: Painting, references: ReferenceCache) -> Decoded:
     """A painting with the references' moved pictures laid in."""
-    frames, warp = painting.paint, painting.warp
+    frames, warp, soft = painting.paint, painting.warp, painting.soft
+    height, width = frames.shape[2:4]
+    if soft is not None:
+        large = enlarge(soft.permute(0, 1, 4, 2, 3), height, width)
+        frames = frames + large.permute(0, 1, 3, 4, 2)
     if warp is None or references.pictures is None:
         return Decoded(frames.permute(0, 1, 4, 2, 3), None, None, painting.base)
-    size = references.pictures.shape[-2:]
-    moved = look_up(references.pictures, enlarge(warp.coords, *size))
-    frames = frames + mixed(moved, enlarge(warp.weights, *size))
+    moved = look_up(references.pictures, enlarge(warp.coords, height, width))
+    frames = frames + mixed(moved, enlarge(warp.weights, height, width))
     return Decoded(frames.permute(0, 1, 4, 2, 3), warp.coords, warp.weights, painting.base)
 
 

@@ -1,8 +1,10 @@
-"""Moves detail from the references to where the frame needs it, by a predicted warp.
+"""Moves detail from the references to where the frame needs it, by a warp.
 
-Coarse: by optical flow between thumbnails, one per latent step. Fine: by a network at level 0,
-from each frame's features beside the reference's details as the coarse warp has moved them. Each
-reference is treated alike and apart, so that they stay a set.
+Coarse: optical flow between the linear path's pictures, one per latent step, in between
+interpolated. Where a reference so moved looks unlike the linear path's picture of the frame it is
+not to be believed: its share starts out falling with that difference, and the smooth part of the
+difference is made up for. A network at level 0 refines flow and shares from each frame's features
+beside the reference's details. Each reference is treated alike and apart, so that they stay a set.
 """
 
 from __future__ import annotations
@@ -15,18 +17,15 @@ from torch.nn import functional
 
 from talking_portrait_ros.chunks import U8
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
-from talking_portrait_ros.frames.reference_vae.optical_flow import SIDE, coarse_coords, thumbnails
+from talking_portrait_ros.frames.reference_vae.optical_flow import coarse_coords, thumbnails
 from talking_portrait_ros.nn.causal import CausalConv
-from talking_portrait_ros.nn.resampling import repeat_steps
+from talking_portrait_ros.nn.memory import Memory, is_fresh
 
 MOST_LOGIT = 4.0  # a share that is all but gone could not learn to come back
 FINE_REACH = 0.05  # half picture sides per unit of the network's output
-
-
-def _thumbnails(base: Tensor) -> U8:
-    """Thumbnails [B, T, 64, 64] of the linear path's pictures [B, T, h0, w0, n 3]."""
-    colours = base.flatten(0, 1).unflatten(-1, (-1, 3)).mean(dim=-2)  # [B T, h0, w0, 3]
-    return thumbnails(colours).reshape(*base.shape[:2], SIDE, SIDE)
+TRUST, DOUBT = 3.0, 70.0  # first logit of a reference, and how it falls with its difference
+_SMOOTH = 5  # cells of the linear path over which a difference counts as smooth
+_LAST_COORDS = "warp: last coordinates"
 
 
 def look_up(pictures: Tensor, coords: Tensor) -> Tensor:
@@ -50,10 +49,19 @@ def mixed(parts: Tensor, weights: Tensor) -> Tensor:
 
 
 def enlarge(maps: Tensor, height: int, width: int) -> Tensor:
-    """Bilinear enlargement of the last two dimensions of [..., C, h, w]."""
+    """Bilinear change of size of the last two dimensions of [..., C, h, w]."""
+    if maps.shape[-2:] == (height, width):
+        return maps
     flat = maps.flatten(0, -4)
     large = functional.interpolate(flat, size=(height, width), mode="bilinear")
     return large.unflatten(0, maps.shape[:-3])
+
+
+def folded(pictures: Tensor, cell: int) -> Tensor:
+    """Cells of pictures as channels: [B, T, h, w, 3] -> [B, T, h / c, w / c, c c 3]."""
+    b, t, h, w, _ = pictures.shape
+    cells = pictures.view(b, t, h // cell, cell, w // cell, cell, 3).transpose(3, 4)
+    return cells.reshape(b, t, h // cell, w // cell, 3 * cell**2)
 
 
 @dataclass(frozen=True)
@@ -61,11 +69,13 @@ class WarpSource:
     """What the warp needs of M references, computed once per session.
 
     Attributes:
-        thumbnails: grey, [B, M, 64, 64].
+        thumbnails: grey, [B, M, side, side].
+        pictures: the linear path's pictures, [B, M, 3, h1, w1].
         details: features at level 0, [B, M, C, h0, w0].
     """
 
     thumbnails: U8
+    pictures: Tensor
     details: Tensor
 
 
@@ -74,15 +84,18 @@ class Warp:
     """Where each frame looks in each reference.
 
     Attributes:
-        coords: x and y in -1..1 at level 0, [B, T, M, 2, h0, w0].
+        coords: x and y in -1..1, as fine as the linear path's pictures, [B, T, M, 2, h1, w1].
         weights: share of each reference, and last of the frame's own paint; sum 1,
             [B, T, M + 1, h0, w0].
         details: the references' details, moved and mixed, [B, T, h0, w0, C].
+        soft: the linear path's share of the picture: what the references leave to it, and the
+            smooth part of what they get wrong, [B, T, h1, w1, 3].
     """
 
     coords: Tensor
     weights: Tensor
     details: Tensor
+    soft: Tensor
 
 
 class Warper(nn.Module):
@@ -92,35 +105,80 @@ class Warper(nn.Module):
         super().__init__()
         detail = config.warp_width
         self.time_factor = config.time_factor
+        self.cell = config.patch // config.base_stride
         self.details = CausalConv(config.widths[0], detail, 1)
         self.own = CausalConv(config.decoder_widths[0], detail, 1)
-        self.join = CausalConv(2 * detail, detail, 3)
+        self.join = CausalConv(2 * detail + config.base_channels, detail, 3)
         self.head = CausalConv(detail, 3, 3)
         for weight in self.head.parameters():
             nn.init.zeros_(weight)
+        self.belief = nn.Parameter(torch.tensor([1.0, 1.0]))  # in units of TRUST and DOUBT
 
     def read(self, base: Tensor, features: Tensor) -> WarpSource:
-        """From the references' linear path [B, M, h0, w0, n 3] and level 0 [B, M, h0, w0, C]."""
+        """From the references' linear path [B, M, h1, w1, 3] and level 0 [B, M, h0, w0, C]."""
         details = self.details(features).permute(0, 1, 4, 2, 3)  # its memory is channels-last
-        return WarpSource(_thumbnails(base), details)
+        return WarpSource(thumbnails(base), base.permute(0, 1, 4, 2, 3), details)
 
-    def forward(self, frames: Tensor, base: Tensor, source: WarpSource, fresh: bool) -> Warp:
-        """The warps, from level 0 [B, T, h0, w0, C] and the linear path [B, T_z, h0, w0, n 3]."""
-        height, width = frames.shape[2:4]
-        coarse = coarse_coords(_thumbnails(base), source.thumbnails, frames)
-        coarse = repeat_steps(coarse, self.time_factor, fresh)  # [B, T, M, 2, 64, 64]
-        coords = enlarge(coarse, height, width)
-        moved = look_up(source.details, coords)  # [B, T, M, h0, w0, C]
-        own = self.own(frames)  # [B, T, h0, w0, C]
-        fine = self._refine(own, moved)  # [B, T, M, 3, h0, w0]
-        coords = coords + FINE_REACH * fine[:, :, :, :2]
-        logits = 1 + MOST_LOGIT * torch.tanh(fine[:, :, :, 2] / MOST_LOGIT)
-        weights = functional.pad(logits, (0, 0, 0, 0, 0, 1)).softmax(dim=2)
-        return Warp(coords, weights, mixed(moved, weights))
+    def forward(
+        self, frames: Tensor, base: Tensor, source: WarpSource, memory: Memory | None
+    ) -> Warp:
+        """The warps, from level 0 [B, T, h0, w0, C] and the linear path [B, T, h1, w1, 3]."""
+        height, width = base.shape[2:4]
+        coarse = self._coarse(base, source, memory)
+        moved = look_up(source.details, enlarge(coarse, *frames.shape[2:4]))
+        fine = self._fine(frames, moved, self._difference(base, source, coarse))
+        coords = coarse + FINE_REACH * enlarge(fine[:, :, :, :2], height, width)
+        difference = self._difference(base, source, coords)  # [B, T, M, h1, w1, 3]
+        weights = self._shares(difference, fine[:, :, :, 2])
+        soft = self._soft(base, difference, weights)
+        return Warp(coords, weights, mixed(moved, weights), soft)
 
-    def _refine(self, own: Tensor, moved: Tensor) -> Tensor:
+    def _coarse(self, base: Tensor, source: WarpSource, memory: Memory | None) -> Tensor:
+        """Flow to the key of each step, [B, T, M, 2, h1, w1]; in between on the straight line."""
+        fresh = is_fresh(memory)
+        keys = base[:, 0 if fresh else self.time_factor - 1 :: self.time_factor]
+        coords = coarse_coords(thumbnails(keys), source.thumbnails, base)
+        coords = enlarge(coords, *base.shape[2:4])  # [B, T_z, M, 2, h1, w1]
+        known = [coords[:, :0]] if fresh or memory is None else [memory.recent[_LAST_COORDS]]
+        if memory is not None:
+            memory.recent[_LAST_COORDS] = coords[:, -1:].clone()
+        line = torch.cat([*known, coords], dim=1)
+        share = torch.arange(1, self.time_factor + 1, device=base.device) / self.time_factor
+        share = share.to(base.dtype).view(1, 1, -1, 1, 1, 1, 1)
+        steps = torch.lerp(line[:, :-1, None], line[:, 1:, None], share).flatten(1, 2)
+        return torch.cat([coords[:, :1], steps], dim=1) if fresh else steps
+
+    @staticmethod
+    def _difference(base: Tensor, source: WarpSource, coords: Tensor) -> Tensor:
+        """The frame's linear picture less each reference's, moved: [B, T, M, h1, w1, 3]."""
+        return base[:, :, None] - look_up(source.pictures, coords)
+
+    def _fine(self, frames: Tensor, moved: Tensor, difference: Tensor) -> Tensor:
+        """The network's opinion on x, y and share, [B, T, M, 3, h0, w0]."""
         n_references = moved.shape[2]
-        both = torch.cat([own[:, :, None].expand_as(moved), moved], dim=-1)
-        hidden = functional.silu(self.join(both.flatten(1, 2)))
-        fine = self.head(hidden).unflatten(1, (-1, n_references))
-        return fine.permute(0, 1, 2, 5, 3, 4)
+        own = self.own(frames)[:, :, None].expand_as(moved)  # [B, T, M, h0, w0, C]
+        cells = folded(difference.flatten(1, 2), self.cell).unflatten(1, moved.shape[1:3])
+        seen = torch.cat([own, moved, cells], dim=-1).flatten(1, 2)
+        hidden = functional.silu(self.join(seen))
+        return self.head(hidden).unflatten(1, (-1, n_references)).permute(0, 1, 2, 5, 3, 4)
+
+    def _shares(self, difference: Tensor, opinion: Tensor) -> Tensor:
+        """Shares of the references and of the own paint, [B, T, M + 1, h0, w0]."""
+        size = difference.abs().mean(dim=-1)  # [B, T, M, h1, w1]
+        size = _smoothed(functional.avg_pool2d(size.flatten(0, 1), self.cell), 3)
+        size = size.unflatten(0, difference.shape[:2])
+        trust, doubt = TRUST * self.belief[0], DOUBT * self.belief[1]
+        opinion = MOST_LOGIT * torch.tanh(opinion / MOST_LOGIT)
+        return functional.pad(trust - doubt * size + opinion, (0, 0, 0, 0, 0, 1)).softmax(dim=2)
+
+    @staticmethod
+    def _soft(base: Tensor, difference: Tensor, weights: Tensor) -> Tensor:
+        shares = enlarge(weights, *base.shape[2:4])
+        wrong = mixed(difference, shares).flatten(0, 1).permute(0, 3, 1, 2)
+        smooth = _smoothed(wrong, _SMOOTH).permute(0, 2, 3, 1)
+        return shares[:, :, -1, ..., None] * base + smooth.unflatten(0, base.shape[:2])
+
+
+def _smoothed(maps: Tensor, size: int) -> Tensor:
+    """Means over size x size positions of [N, C, h, w]."""
+    return functional.avg_pool2d(maps, size, 1, size // 2, count_include_pad=False)

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from talking_portrait_ros.frames.reference_vae.encoder import Posterior
 from talking_portrait_ros.frames.reference_vae.model import Decoded
+from talking_portrait_ros.frames.reference_vae.warp import enlarge
 from talking_portrait_ros.training.reference_vae.batches import Batch
 from talking_portrait_ros.training.reference_vae.config import LossWeights
 
@@ -74,7 +75,8 @@ def _helping_parts(batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
     decoded = outcome.decoded
     parts = {} if decoded.base is None else {"base": base_loss(decoded.base, batch.frames)}
     if decoded.coords is not None and decoded.weights is not None:
-        parts["warp"] = warp_loss(batch, decoded.coords.float())
+        coords = enlarge(decoded.coords.float(), *batch.coordinates.shape[-2:])
+        parts["warp"] = warp_loss(batch, coords)
         parts["smoothness"] = unevenness(decoded.weights.float())
     return parts
 
@@ -147,18 +149,14 @@ def lost_detail(difference: Tensor) -> Tensor:
 
 
 def base_loss(base: Tensor, frames: Tensor) -> Tensor:
-    """Mean absolute difference of the linear path's pictures from those of their steps.
+    """Mean absolute difference of the linear path's pictures from the shrunk frames.
 
     Args:
-        base: [B, T_z, h, w, n n 3], a step's picture as it lies in level 0.
-        frames: [B, T, 3, H, W]; the first is a step of its own, the others in groups.
+        base: [B, T, h, w, 3].
+        frames: [B, T, 3, H, W].
     """
-    made = base.float().unflatten(-1, (-1, 3)).mean(dim=-2)  # [B, T_z, h, w, 3]
-    small = functional.adaptive_avg_pool2d(frames.flatten(0, 1), made.shape[2:4])
-    small = small.unflatten(0, frames.shape[:2]).permute(0, 1, 3, 4, 2)
-    groups = small[:, 1:].unflatten(1, (made.shape[1] - 1, -1)) if made.shape[1] > 1 else None
-    wanted = small[:, :1] if groups is None else torch.cat([small[:, :1], groups.mean(2)], dim=1)
-    return _mean_size(made - wanted)
+    small = functional.adaptive_avg_pool2d(frames.flatten(0, 1), (base.shape[2], base.shape[3]))
+    return _mean_size(base.float().flatten(0, 1).permute(0, 3, 1, 2) - small)
 
 
 def warp_loss(batch: Batch, coords: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ PANELS = {
     "held-out PSNR, dB": ("psnr_m0", "psnr_m1", "psnr_m3"),
     "mouth and eyes, PSNR, dB": ("features_psnr_m0", "features_psnr_m1", "features_psnr_m3"),
 }
-_LINEAR_PATH_CLIPS = 40
+_LINEAR_PATH_CLIPS, _LINEAR_PATH_FRAMES = 60, 9
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,10 @@ class Run:
         return save_checkpoint(self._folder / CHECKPOINTS, checkpoint)
 
     def _begin_linear_path(self) -> None:
-        """Principal components of pictures as large as the last stage's."""
+        """Principal components of clips as large as the last stage's."""
         maker, size = self._sources.training(), self.config.stages[-1].resolution
-        clips = [maker.clip(seed, size, 1) for seed in range(_LINEAR_PATH_CLIPS)]
-        pictures = torch.cat([torch.cat([clip.frames, clip.references]) for clip in clips])
-        self._trainer.begin_linear_path(pictures.float() / 255)
+        made = [maker.clip(seed, size, _LINEAR_PATH_FRAMES) for seed in range(_LINEAR_PATH_CLIPS)]
+        self._trainer.begin_linear_path(torch.stack([clip.frames for clip in made]).float() / 255)
 
     def _held_out_clips(self, stage: Stage) -> list[Clip]:
         maker: ClipMaker = self._sources.held_out()

@@ -60,12 +60,13 @@ class Trainer:
             Adversary(config.learning_rate, config.device) if losses.adversarial else None
         )
 
-    def begin_linear_path(self, pictures: Tensor) -> None:
-        """Let the linear path begin as the principal components of pictures [N, 3, H, W]."""
+    def begin_linear_path(self, clips: Tensor) -> None:
+        """Let the linear path begin as the principal components of clips [N, T, 3, H, W]."""
         if self.model.linear is None:
             return
-        small = nn.functional.avg_pool2d(pictures, self.model.config.base_stride)
-        self.model.linear.fit(small.permute(0, 2, 3, 1).contiguous().to(self.config.device))
+        small = nn.functional.avg_pool2d(clips.flatten(0, 1), self.model.config.base_stride)
+        small = small.permute(0, 2, 3, 1).unflatten(0, clips.shape[:2]).contiguous()
+        self.model.linear.fit(small.to(self.config.device))
         self.ema = Ema(self.model, self.config.ema_decay)
 
     def step(self, step: int, stage: Stage, supply: ClipSupply) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional
 
 from talking_portrait_ros.frames.reference_vae import FAMILY
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
@@ -109,19 +110,40 @@ def test_references_are_looked_at() -> None:
     assert (outs[0] - outs[1]).abs().max() > 0.01
 
 
+def _smooth_clips(n: int, side: int) -> torch.Tensor:
+    """Clips of a ramp that grows steeper at a steady rate, [n, 5, side, side, 3]."""
+    slope, level, speed = torch.rand(3, n, 1, 1, 1, 3).unbind()
+    ramp = torch.linspace(0, 1, side)[:, None, None]
+    now = torch.arange(5).view(1, 5, 1, 1, 1) / 4
+    return ((slope + speed * now) * ramp + level) * ramp.transpose(0, 1)
+
+
 def test_the_linear_path_begins_as_principal_components() -> None:
     torch.manual_seed(0)
     model = ReferenceVae(_config()).eval().requires_grad_(False)
     assert model.linear is not None
     side = model.config.space_factor // model.config.base_stride
-    ramp = torch.linspace(0, 1, side)
-    slope, level = torch.rand(2, 200, 1, 1, 3).unbind()
-    smooth = (slope * ramp[:, None, None] + level) * ramp[:, None]  # [200, side, side, 3]
-    model.linear.fit(smooth)
-    frames = smooth[:1].repeat_interleave(4, dim=1).repeat_interleave(4, dim=2)
-    latents = model.linear.encode(smooth[:1, None], fresh=True).permute(0, 1, 4, 2, 3)
-    decoded = model.decode(latents, model.encode_references(torch.zeros(1, 0, 3, 64, 64))).frames
-    assert torch.allclose(decoded[0, 0].permute(1, 2, 0), frames[0], atol=1e-3)
+    clips = _smooth_clips(200, side)
+    model.linear.fit(clips)
+    latents = model.linear.encode(clips[:1], None)
+    assert torch.allclose(model.linear.decode(latents, None), clips[:1], atol=1e-3)
+    nothing = model.encode_references(torch.zeros(1, 0, 3, 64, 64))
+    decoded = model.decode(latents.permute(0, 1, 4, 2, 3), nothing).frames
+    large = functional.interpolate(clips[0].permute(0, 3, 1, 2), scale_factor=4, mode="bilinear")
+    assert torch.allclose(decoded[0], large, atol=1e-3)
+
+
+def test_what_the_blend_of_two_keys_misses_is_told_by_the_motion_channels() -> None:
+    torch.manual_seed(0)
+    model = ReferenceVae(_config()).eval().requires_grad_(False)
+    assert model.linear is not None
+    clips = _smooth_clips(200, model.config.space_factor // model.config.base_stride)
+    clips[:, 2] += 0.3 * torch.rand(200, 1, 1, 1)  # a flash between the keys
+    model.linear.fit(clips)
+    latents = model.linear.encode(clips[:1], None)
+    assert torch.allclose(model.linear.decode(latents, None), clips[:1], atol=1e-2)
+    latents[..., -model.config.motion_channels :] = 0
+    assert not torch.allclose(model.linear.decode(latents, None), clips[:1], atol=2e-2)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def _picture(turn: float = 0.0, shift: float = 0.0, gain: float = 1.0) -> np.nda
 
 
 def _thumbnail(picture: np.ndarray) -> np.ndarray:
-    return thumbnails(torch.from_numpy(picture)[None])[None]
+    return thumbnails(torch.from_numpy(picture)[None, None])
 
 
 def test_a_turned_and_shifted_reference_is_moved_onto_the_frame() -> None:
@@ -60,4 +60,4 @@ def test_each_frame_meets_each_reference() -> None:
 
 
 def test_thumbnails_of_small_pictures_are_enlarged() -> None:
-    assert thumbnails(torch.rand(2, 8, 8, 3)).shape == (2, SIDE, SIDE)
+    assert thumbnails(torch.rand(1, 2, 8, 8, 3)).shape == (1, 2, SIDE, SIDE)

@@ -95,13 +95,13 @@ def test_a_gradient_that_is_not_finite_changes_nothing(clips):
 
 def test_the_linear_path_begins_as_a_picture(clips):
     trainer = trainer_of()
-    pictures = torch.cat([clip.frames for clip in clips]).float() / 255
+    pictures = torch.stack([clip.frames[:5] for clip in clips]).float() / 255
     frames = plain_batch(clips[:1], 1).frames
     trainer.begin_linear_path(pictures)
     for model in (trainer.model, trainer.ema.model):
         with torch.no_grad():
             small = torch.nn.functional.avg_pool2d(frames[0], model.config.base_stride)
-            latents = model.linear.encode(small.permute(0, 2, 3, 1)[None], fresh=True)
+            latents = model.linear.encode(small.permute(0, 2, 3, 1)[None], None)
             nothing = model.encode_references(frames[:, :0])
             again = model.decode(latents.permute(0, 1, 4, 2, 3), nothing).frames
         large = torch.nn.functional.interpolate(small, scale_factor=model.config.base_stride)
