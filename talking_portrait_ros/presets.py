@@ -61,6 +61,7 @@ FRAMES: dict[str, StageSpec] = {
             "paint_width": 8,
             "latent_channels": 16,
             "motion_channels": 4,
+            "linear_cells": 1,
         },
     ),
     "ref_vae_paper_512": StageSpec(
@@ -87,6 +88,66 @@ FRAMES: dict[str, StageSpec] = {
     ),
 }
 """Frames stages by name, for commands that need no whole pipeline."""
+
+LATENTS: dict[str, StageSpec] = {
+    "block_flow_512": StageSpec(
+        "block_rectified_flow",
+        {
+            "weights": "block_flow_512",
+            "vae": "ref_vae_512",
+            "window_steps": 16,
+            "carried_steps": 12,
+        },
+    ),
+    "block_flow_512_low_latency": StageSpec(
+        "block_rectified_flow",
+        {
+            "weights": "block_flow_512",
+            "vae": "ref_vae_512",
+            "window_steps": 16,
+            "carried_steps": 15,
+            "block_steps": 1,
+        },
+    ),
+    "block_flow_tiny": StageSpec(
+        "block_rectified_flow",
+        {
+            "latent_channels": 16,
+            "latent_size": 2,
+            "patch": 1,
+            "width": 32,
+            "depth": 2,
+            "head_width": 16,
+            "speech_width": 8,
+            "sound_width": 16,
+            "block_steps": 2,
+            "window_steps": 6,
+            "carried_steps": 4,
+        },
+    ),
+    "block_flow_paper_512": StageSpec(
+        "block_rectified_flow",
+        {
+            "patch": 1,
+            "width": 1536,
+            "depth": 24,
+            "head_width": 128,
+            "speech_width": 512,
+            "sound_width": 768,
+            "modulation": "own",
+            "prediction": "velocity",
+            "anchored": False,
+            "guide": False,
+            "block_steps": 4,
+            "window_steps": 32,
+            "carried_steps": 4,
+            "denoise_steps": 12,
+            "shift": 5.0,
+            "guidance": 2.0,
+        },
+    ),
+}
+"""Generators by name, for commands that need no whole pipeline."""
 
 PRESETS: dict[str, Preset] = {
     "rig_512": _rig("portrait rig, 512x512, 60 ms lookahead: the live default", 512, 60),
@@ -139,3 +200,14 @@ def frames_spec(name: str) -> StageSpec:
     if name not in FRAMES:
         raise ValueError(f"frames={name!r} does not exist; choose one of {', '.join(FRAMES)}")
     return FRAMES[name]
+
+
+def latents_spec(name: str) -> StageSpec:
+    """The generator called `name`.
+
+    Raises:
+        ValueError: no such generator; lists the ones there are.
+    """
+    if name not in LATENTS:
+        raise ValueError(f"latents={name!r} does not exist; choose one of {', '.join(LATENTS)}")
+    return LATENTS[name]

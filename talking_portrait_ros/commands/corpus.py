@@ -86,6 +86,39 @@ def preview(
     click.echo(str(path))
 
 
+@corpus.command()
+@click.option("--pack", required=True, metavar="FILE", help="A pack that `prepare` made.")
+@click.option("--output", required=True, metavar="DIR", help="Folder for the shards.")
+@click.option("--frames", "frames_preset", default="ref_vae_512", show_default=True,
+              help="The VAE, a frames preset.")  # fmt: skip
+@click.option("--clips", default=512, show_default=True, help="So many clips.")
+@click.option("--length", default=61, show_default=True, help="Frames of a clip, 1 + 4 n.")
+@click.option("--render", "rendered_px", default=256, show_default=True,
+              help="Side at which clips are drawn, pixels; enlarged for the VAE.")  # fmt: skip
+@click.option("--shard", default=32, show_default=True, help="Clips of a shard.")
+@click.option("--seed", default=0, show_default=True, help="Of the first clip.")
+@click.option("--lookahead-ms", default=60, show_default=True, help="Of the features.")
+@device_option()
+def encode(
+    pack: str, output: str, frames_preset: str, clips: int, length: int, rendered_px: int,
+    shard: int, seed: int, lookahead_ms: int, device: str,
+) -> None:  # fmt: skip
+    """Make latents of clips, for generators to learn from; goes on where it was broken off."""
+    from talking_portrait_ros.training.block_flow.encoding import Encoder, encode_corpus
+    from talking_portrait_ros.training.loop.progress import ProgressLine
+
+    for name, value in (("clips", clips), ("shard", shard)):
+        if value < 1:
+            raise ValueError(f"{name}={value}: must be 1 or more")
+    torch.set_num_threads(1)
+    encoder = Encoder(pack, frames_preset, length, rendered_px, lookahead_ms,
+                      require_device(device))  # fmt: skip
+    with ProgressLine("corpus encode", clips) as line:
+        for done in encode_corpus(encoder, Path(output), clips, shard, seed):
+            line.show(done, f"{done} clips of {length} frames")
+    click.echo(output)
+
+
 def _write_sheet(path: Path, clips: list[Clip]) -> None:
     cells: list[U8] = []
     labels: list[str] = []

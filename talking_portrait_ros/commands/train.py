@@ -15,6 +15,8 @@ import click
 
 from talking_portrait_ros.config import Config
 from talking_portrait_ros.training import audio_regression, speech_activity
+from talking_portrait_ros.training.block_flow import command as block_flow
+from talking_portrait_ros.training.block_flow.config import BlockFlowTraining
 from talking_portrait_ros.training.reference_vae import command as reference_vae
 from talking_portrait_ros.training.reference_vae.config import ReferenceVaeTraining
 
@@ -90,4 +92,11 @@ _command(
     reference_vae.train,
     "Reference-guided VAE: clips of rendered faces to latents and back. Begun again with the "
     "same folder, it goes on from the newest checkpoint there.",
+)
+_command(
+    "block-flow",
+    BlockFlowTraining,
+    block_flow.train,
+    "Generator: speech to blocks of a reference VAE's latents. Begun again with the same folder, "
+    "it goes on from the newest checkpoint there.",
 )

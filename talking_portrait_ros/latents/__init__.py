@@ -9,6 +9,7 @@ from talking_portrait_ros.registry import Family, family_names, load_family
 
 FAMILIES = {
     "audio_regression": "talking_portrait_ros.latents.audio_regression",
+    "block_rectified_flow": "talking_portrait_ros.latents.block_rectified_flow",
     "replay": "talking_portrait_ros.latents.replay",
 }
 

@@ -38,6 +38,7 @@ def _painted(places: torch.Tensor) -> Clip:
         frames=pictures[:-3], references=pictures[-3:],
         coordinates=places[:-3], reference_coordinates=places[-3:],
         valid=valid[:-3], reference_valid=valid[-3:],
-        motion=torch.zeros(n_frames, 58), samples=torch.zeros(640 * n_frames),
+        motion=torch.zeros(n_frames, 58), mouth=torch.zeros(n_frames, 58),
+        samples=torch.zeros(640 * n_frames),
         person="nobody", seed=0,
     )  # fmt: skip

@@ -18,6 +18,7 @@ FAMILY = Family(
         decoder_widths=(8, 8, 16, 16),
         latent_channels=16,
         motion_channels=4,
+        linear_cells=1,
         fusion_blocks=1,
         fusion_head=8,
         warp_width=8,

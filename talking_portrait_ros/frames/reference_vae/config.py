@@ -47,6 +47,8 @@ class ReferenceVaeConfig(Config):
     paint_width: int = param(40, "channels that the pixels are painted from", minimum=1)
     motion_channels: int = param(8, "channels of the latent that tell the linear path what moves "
                                     "within a step", minimum=1)  # fmt: skip
+    linear_cells: int = param(2, "latent positions along a side of the squares that the linear "
+                                 "path codes at once", minimum=1)  # fmt: skip
     base_stride: int = param(4, "the linear path works on the picture shrunk by this; 0: none",
                              minimum=0)  # fmt: skip
 
@@ -66,6 +68,8 @@ class ReferenceVaeConfig(Config):
                       f"a multiple of {self.space_factor}")  # fmt: skip
         fewer = not self.base_stride or self.motion_channels < self.latent_channels
         self._require("motion_channels", fewer, "fewer than latent_channels")
+        fits = not self.base_stride or self.latent_size % self.linear_cells == 0
+        self._require("linear_cells", fits, f"a divisor of {self.latent_size}")
         ok = bool(self.base_stride) or not self.warp_width
         self._require("warp_width", ok, "0 where there is no linear path (base_stride 0)")
         fits = not self.base_stride or self.patch % self.base_stride == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -83,6 +84,8 @@ class Decoder(nn.Module):
         detail = config.warp_width
         self.warper = Warper(config) if detail else None
         n_given, hidden = detail + 2 * config.base_channels, config.paint_width
+        n_base = config.base_channels
+        self.correct = CausalConv(widths[0], n_base, 3) if n_base else None
         self.paint = CausalConv(widths[0] + n_given, hidden, 3)
         self.leave = CausalConv(hidden, 3 * config.patch**2, 1)
         self._begin_without_paint()
@@ -90,8 +93,10 @@ class Decoder(nn.Module):
     @torch.no_grad()
     def _begin_without_paint(self) -> None:
         """Begin with the linear path's picture alone, or without one as mid-grey."""
-        if self.config.base_stride:
+        if self.correct is not None:
             self.leave.conv.weight.zero_()
+            self.correct.conv.weight.zero_()
+            self.correct.conv.bias.zero_()  # type: ignore[union-attr]
         self.leave.conv.bias.fill_(  # type: ignore[union-attr]
             0.0 if self.config.base_stride else 0.5
         )
@@ -108,23 +113,33 @@ class Decoder(nn.Module):
         pairs = tuple(block.read(tokens, rotary) for block in blocks)
         if self.warper is None or base is None:
             return ReferenceCache(pairs, None, None)
-        return ReferenceCache(pairs, self.warper.read(base, features[0]), pictures)
+        return ReferenceCache(pairs, self.warper.read(base, features[0], pictures), pictures)
 
     def forward(
         self,
         latents: Tensor,
         base: Tensor | None,
         references: ReferenceCache,
+        told: Callable[[Tensor], Tensor],
         memory: Memory | None = None,
     ) -> Painting:
-        """The painting of latents [B, T_z, h, w, C]; `base`: linear path's picture per frame."""
+        """The painting of latents [B, T_z, h, w, C].
+
+        `base` is the linear path's picture per frame, `told` what latents can tell of a
+        difference (see `Warper`).
+        """
         fresh = is_fresh(memory)
         x = self._through(self.enter(latents), memory, len(self.levels) - 1, fresh)
         fused = self._fuse(x, references)
         x = self.levels[self.config.fusion_level](fused, memory)
         for level in range(self.config.fusion_level - 1, -1, -1):
             x = self.levels[level](self.ups[level](x, fresh), memory)
-        warp = self._warp(x, base, references, memory)
+        if self.correct is not None and base is not None:
+            cell = self.config.patch // self.config.base_stride
+            base = base + unfold_patches(self.correct(x), cell)
+        warp = None
+        if self.warper is not None and base is not None and references.warp is not None:
+            warp = self.warper(x, base, references.warp, told, memory)
         soft = base if warp is None else warp.soft
         return Painting(self._paint(x, base, soft, warp), soft, warp, base)
 
@@ -142,14 +157,6 @@ class Decoder(nn.Module):
         for block, pair in zip(self.fusion, pairs, strict=True):
             tokens = block(tokens, pair, rotary)
         return tokens.unflatten(2, (height, width))
-
-    def _warp(
-        self, x: Tensor, base: Tensor | None, references: ReferenceCache, memory: Memory | None
-    ) -> Warp | None:
-        if self.warper is None or base is None or references.warp is None:
-            return None
-        warp: Warp = self.warper(x, base, references.warp, memory)
-        return warp
 
     def _paint(
         self, x: Tensor, base: Tensor | None, soft: Tensor | None, warp: Warp | None

@@ -3,9 +3,11 @@
 64 numbers per 64 x 64 pixels are enough for a good blurred picture by principal components alone.
 Most of them describe the last frame of each step, the *key*; the frames between two keys are the
 blend of them, and the remaining numbers say what the blend gets wrong. (Coding the mean of a step
-instead, or the four frames together, blurs what moves: measured in the family's README.) All four
-maps begin as principal components, so that training starts from a picture instead of from noise.
-S1 has no such path; it is off in the preset at the paper's scale.
+instead, or the four frames together, blurs what moves: measured in the family's README.) Keys are
+coded in blocks of several positions, which leaves fewer seams and more detail; yet each position's
+numbers mean nearly what they would alone, the same everywhere. All four maps begin as principal
+components, so that training starts from a picture instead of from noise. S1 has no such path; it
+is off in the preset at the paper's scale.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from talking_portrait_ros.nn.memory import Memory, is_fresh
 
 WHITENING = 0.5  # 0: channels keep the spread of their component, 1: all have spread 1
 _LAST_KEY = "linear path: last key"
-_EVERY = 3  # of the pictures that keys are fitted to
+_EVERY = 2  # of the pictures that keys are fitted to
 
 
 class LinearPath(nn.Module):
@@ -28,24 +30,24 @@ class LinearPath(nn.Module):
     def __init__(self, config: ReferenceVaeConfig) -> None:
         super().__init__()
         self.side = config.space_factor // config.base_stride
+        self.cells = config.linear_cells
         self.time_factor = config.time_factor
         n_numbers, n_between = 3 * self.side**2, self.time_factor - 1
-        n_motion = config.motion_channels
-        n_key = config.latent_channels - n_motion
-        self.analysis = nn.Linear(n_numbers, n_key)
-        self.synthesis = nn.Linear(n_key, n_numbers)
+        n_motion, n_cells = config.motion_channels, self.cells**2
+        self.n_key = config.latent_channels - n_motion
+        self.analysis = nn.Linear(n_cells * n_numbers, n_cells * self.n_key)
+        self.synthesis = nn.Linear(n_cells * self.n_key, n_cells * n_numbers)
         self.motion_analysis = nn.Linear(n_between * n_numbers, n_motion)
         self.motion_synthesis = nn.Linear(n_motion, n_between * n_numbers)
 
     def encode(self, pictures: Tensor, memory: Memory | None) -> Tensor:
         """The code; T is 1 + f n at the start of a stream and f n later."""
         fresh = is_fresh(memory)
-        cells = self._cells(pictures)  # [B, T, h_z, w_z, 3 side side]
-        codes = self.analysis(cells[:, self._key(fresh) :: self.time_factor])
-        keys = self._with_last(self.synthesis(codes), memory)
-        between = cells[:, fresh:].unflatten(1, (-1, self.time_factor))[:, :, :-1]
-        missed = (between - self._blend(keys)).movedim(2, -2).flatten(-2)
-        motion = self.motion_analysis(missed)
+        first_key = 0 if fresh else self.time_factor - 1
+        codes = self._code(pictures[:, first_key :: self.time_factor])
+        keys = self._with_last(self._key_pictures(codes), memory)
+        between = pictures[:, fresh:].unflatten(1, (-1, self.time_factor))[:, :, :-1]
+        motion = self.motion_analysis(self._missed(between - self._blend(keys)))
         if fresh:  # the first step is a key alone
             motion = functional.pad(motion, (0, 0, 0, 0, 0, 0, 1, 0))
         return torch.cat([codes, motion], dim=-1)
@@ -53,19 +55,30 @@ class LinearPath(nn.Module):
     def decode(self, latents: Tensor, memory: Memory | None) -> Tensor:
         """Shrunk pictures of every frame, [B, T, h, w, 3]."""
         fresh = is_fresh(memory)
-        n_key = self.synthesis.in_features
-        own = self.synthesis(latents[..., :n_key])
+        own = self._key_pictures(latents[..., : self.n_key])
         keys = self._with_last(own, memory)
-        missed = self.motion_synthesis(latents[:, fresh:, ..., n_key:])
-        between = self._blend(keys) + missed.unflatten(-1, (self.time_factor - 1, -1)).movedim(
-            -2, 2
+        missed = self.motion_synthesis(latents[:, fresh:, ..., self.n_key :])
+        missed = missed.unflatten(-1, (self.time_factor - 1, -1)).movedim(-2, 2)
+        between = self._blend(keys) + _joined(missed.flatten(1, 2), self.side).unflatten(
+            1, missed.shape[1:3]
         )
         steps = torch.cat([between, own[:, fresh:, None]], dim=2).flatten(1, 2)
-        return self._pictures(torch.cat([own[:, :1], steps], dim=1) if fresh else steps)
+        return torch.cat([own[:, :1], steps], dim=1) if fresh else steps
 
-    def _key(self, fresh: bool) -> int:
-        """Index of the first key."""
-        return 0 if fresh else self.time_factor - 1
+    def told(self, pictures: Tensor) -> Tensor:
+        """The part of differences between pictures [B, T, h, w, 3] that keys can tell of."""
+        cells = _parted(pictures, self.cells * self.side)
+        codes = functional.linear(cells, self.analysis.weight)
+        return _joined(functional.linear(codes, self.synthesis.weight), self.cells * self.side)
+
+    def _code(self, pictures: Tensor) -> Tensor:
+        """Keys [B, T, h, w, 3] to [B, T, h_z, w_z, n_key]."""
+        codes = self.analysis(_parted(pictures, self.cells * self.side))
+        return _unfolded(codes, self.cells)
+
+    def _key_pictures(self, codes: Tensor) -> Tensor:
+        """The inverse of `_code`."""
+        return _joined(self.synthesis(_folded(codes, self.cells)), self.cells * self.side)
 
     def _with_last(self, keys: Tensor, memory: Memory | None) -> Tensor:
         """Keys [B, T_z, ...] with that of the step before; the last one is remembered."""
@@ -81,37 +94,91 @@ class LinearPath(nn.Module):
         share = share.to(keys.dtype).view(1, 1, -1, 1, 1, 1)
         return torch.lerp(keys[:, :-1, None], keys[:, 1:, None], share)
 
-    def _cells(self, pictures: Tensor) -> Tensor:
-        b, t, h, w, _ = pictures.shape
-        cells = pictures.view(b, t, h // self.side, self.side, w // self.side, self.side, 3)
-        return cells.transpose(3, 4).flatten(4)  # [B, T, h_z, w_z, 3 side side]
-
-    def _pictures(self, cells: Tensor) -> Tensor:
-        b, t, h, w, _ = cells.shape
-        pictures = cells.view(b, t, h, w, self.side, self.side, 3).transpose(3, 4)
-        return pictures.reshape(b, t, h * self.side, w * self.side, 3)
+    def _missed(self, between: Tensor) -> Tensor:
+        """Pictures [B, n, f - 1, h, w, 3] as rows of each position, [B, n, h_z, w_z, numbers]."""
+        cells = _parted(between.flatten(1, 2), self.side).unflatten(1, between.shape[1:3])
+        return cells.movedim(2, -2).flatten(-2)
 
     @torch.no_grad()
     def fit(self, clips: Tensor) -> None:
         """Begin as the principal components of shrunk clips [N, 1 + f n, h, w, 3], 0..1."""
-        cells = self._cells(clips)
-        rows = cells.flatten(0, 1)[::_EVERY].flatten(0, 2)
-        _begin_as_components(self.analysis, self.synthesis, rows)
-        keys = self.synthesis(self.analysis(cells[:, :: self.time_factor]))
-        between = cells[:, 1:].unflatten(1, (-1, self.time_factor))[:, :, :-1]
-        missed = (between - self._blend(keys)).movedim(2, -2).flatten(-2)
-        _begin_as_components(self.motion_analysis, self.motion_synthesis, missed.flatten(0, 3))
+        self._fit_keys(clips.flatten(0, 1)[::_EVERY, None])
+        keys = self._key_pictures(self._code(clips[:, :: self.time_factor]))
+        between = clips[:, 1:].unflatten(1, (-1, self.time_factor))[:, :, :-1]
+        missed = self._missed(between - self._blend(keys)).flatten(0, 3)
+        mean, vectors, variances = _components(missed, self.motion_analysis.out_features)
+        spread = _spread(variances)
+        _set(self.motion_analysis, self.motion_synthesis, mean, vectors, spread)
+
+    def _fit_keys(self, pictures: Tensor) -> None:
+        """Components of blocks, turned to be as near as can be to those of single positions."""
+        rows = _parted(pictures, self.side).flatten(0, 3)
+        _, alone, variances = _components(rows, self.n_key)
+        blocks = _parted(pictures, self.cells * self.side).flatten(0, 3)
+        mean, vectors, _ = _components(blocks, self.cells**2 * self.n_key)
+        n_cells = self.cells**2
+        side = self.cells * self.side
+        placed = torch.zeros(n_cells, self.n_key, n_cells, len(alone))
+        for cell in range(n_cells):
+            placed[cell, :, cell] = alone.T.cpu()
+        pictures_of = placed.view(-1, self.cells, self.cells, len(alone))  # one block each
+        near = _parted(_joined(pictures_of[:, None], self.side), side).flatten(0, 3).T
+        near = vectors @ (vectors.T @ near.to(vectors.device))  # [numbers, channels]
+        values, turn = torch.linalg.eigh(near.T @ near)
+        near = near @ (turn * values.clamp(min=1e-8).rsqrt()) @ turn.T  # orthonormal again
+        _set(self.analysis, self.synthesis, mean, near, _spread(variances).repeat(n_cells))
 
 
-def _begin_as_components(analysis: nn.Linear, synthesis: nn.Linear, rows: Tensor) -> None:
-    """Let a pair of maps be the main components of `rows` [n, numbers] and back."""
+def _parted(pictures: Tensor, side: int) -> Tensor:
+    """Squares of pictures [B, T, h, w, 3] as rows [B, T, h / s, w / s, 3 s s]."""
+    b, t, h, w, _ = pictures.shape
+    if h % side or w % side:
+        raise ValueError(
+            f"reference_vae: shrunk pictures of {h} x {w} are no multiple of {side}; choose a "
+            "resolution (or a crop) that fits linear_cells"
+        )
+    cells = pictures.reshape(b, t, h // side, side, w // side, side, 3)
+    return cells.transpose(3, 4).flatten(4)
+
+
+def _joined(rows: Tensor, side: int) -> Tensor:
+    """The inverse of `_parted`."""
+    b, t, h, w, _ = rows.shape
+    pictures = rows.view(b, t, h, w, side, side, 3).transpose(3, 4)
+    return pictures.reshape(b, t, h * side, w * side, 3)
+
+
+def _folded(codes: Tensor, cells: int) -> Tensor:
+    """Numbers of positions [B, T, h, w, C] as those of blocks [B, T, h / c, w / c, c c C]."""
+    b, t, h, w, c = codes.shape
+    blocks = codes.view(b, t, h // cells, cells, w // cells, cells, c).transpose(3, 4)
+    return blocks.reshape(b, t, h // cells, w // cells, -1)
+
+
+def _unfolded(blocks: Tensor, cells: int) -> Tensor:
+    """The inverse of `_folded`."""
+    b, t, h, w, _ = blocks.shape
+    codes = blocks.view(b, t, h, w, cells, cells, -1).transpose(3, 4)
+    return codes.reshape(b, t, h * cells, w * cells, -1)
+
+
+def _components(rows: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, main components [numbers, n] and their variances of `rows` [N, numbers]."""
     mean = rows.mean(dim=0)
     centred = rows - mean
-    n_channels = analysis.out_features
     variances, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
-    spread = variances[-n_channels:].clamp(min=1e-8).sqrt() ** WHITENING
-    components = vectors[:, -n_channels:].T  # [C, numbers]
-    analysis.weight.copy_(components / spread[:, None])
-    analysis.bias.copy_(-(components @ mean) / spread)
-    synthesis.weight.copy_(components.T * spread)
+    return mean, vectors[:, -n:], variances[-n:]
+
+
+def _spread(variances: Tensor) -> Tensor:
+    return variances.clamp(min=1e-8).sqrt() ** WHITENING
+
+
+def _set(
+    analysis: nn.Linear, synthesis: nn.Linear, mean: Tensor, vectors: Tensor, spread: Tensor
+) -> None:
+    """Let a pair of maps be components [numbers, C] of spread [C], and back."""
+    analysis.weight.copy_(vectors.T / spread[:, None])
+    analysis.bias.copy_(-(vectors.T @ mean) / spread)
+    synthesis.weight.copy_(vectors * spread)
     synthesis.bias.copy_(mean)

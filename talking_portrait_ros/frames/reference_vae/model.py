@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -103,7 +104,9 @@ class ReferenceVae(nn.Module):
     ) -> Painting:
         """Latents [B, T_z, C, h, w] decoded, before the references' pictures are laid in."""
         steps = latents.permute(0, 1, 3, 4, 2).contiguous()
-        painting: Painting = self.decoder(steps, self._base(latents, memory), references, memory)
+        told = self.linear.told if self.linear is not None else torch.clone
+        base = self._base(latents, memory)
+        painting: Painting = self.decoder(steps, base, references, told, memory)
         _count(memory, latents)
         return painting
 

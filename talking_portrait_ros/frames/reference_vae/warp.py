@@ -2,13 +2,15 @@
 
 Coarse: optical flow between the linear path's pictures, one per latent step, in between
 interpolated. Where a reference so moved looks unlike the linear path's picture of the frame it is
-not to be believed: its share starts out falling with that difference, and the smooth part of the
-difference is made up for. A network at level 0 refines flow and shares from each frame's features
+not to be believed: its share starts out falling with that difference. What the latents can tell
+of the difference that is left is made up for, so that the result has the latents it was made from.
+A network at level 0 refines flow and shares from each frame's features
 beside the reference's details. Each reference is treated alike and apart, so that they stay a set.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -23,8 +25,7 @@ from talking_portrait_ros.nn.memory import Memory, is_fresh
 
 MOST_LOGIT = 4.0  # a share that is all but gone could not learn to come back
 FINE_REACH = 0.05  # half picture sides per unit of the network's output
-TRUST, DOUBT = 3.0, 70.0  # first logit of a reference, and how it falls with its difference
-_SMOOTH = 5  # cells of the linear path over which a difference counts as smooth
+TRUST, DOUBT = 3.0, 60.0  # first logit of a reference, and how it falls with its difference
 _LAST_COORDS = "warp: last coordinates"
 
 
@@ -71,11 +72,13 @@ class WarpSource:
     Attributes:
         thumbnails: grey, [B, M, side, side].
         pictures: the linear path's pictures, [B, M, 3, h1, w1].
+        small: the references themselves as small as these.
         details: features at level 0, [B, M, C, h0, w0].
     """
 
     thumbnails: U8
     pictures: Tensor
+    small: Tensor
     details: Tensor
 
 
@@ -88,8 +91,8 @@ class Warp:
         weights: share of each reference, and last of the frame's own paint; sum 1,
             [B, T, M + 1, h0, w0].
         details: the references' details, moved and mixed, [B, T, h0, w0, C].
-        soft: the linear path's share of the picture: what the references leave to it, and the
-            smooth part of what they get wrong, [B, T, h1, w1, 3].
+        soft: the linear path's share of the picture: what the references leave to it, and what
+            it knows better than they, [B, T, h1, w1, 3].
     """
 
     coords: Tensor
@@ -114,15 +117,27 @@ class Warper(nn.Module):
             nn.init.zeros_(weight)
         self.belief = nn.Parameter(torch.tensor([1.0, 1.0]))  # in units of TRUST and DOUBT
 
-    def read(self, base: Tensor, features: Tensor) -> WarpSource:
-        """From the references' linear path [B, M, h1, w1, 3] and level 0 [B, M, h0, w0, C]."""
+    def read(self, base: Tensor, features: Tensor, pictures: Tensor) -> WarpSource:
+        """From the references' linear path [B, M, h1, w1, 3], level 0 and pictures."""
         details = self.details(features).permute(0, 1, 4, 2, 3)  # its memory is channels-last
-        return WarpSource(thumbnails(base), base.permute(0, 1, 4, 2, 3), details)
+        stride = pictures.shape[-1] // base.shape[-2]
+        small = functional.avg_pool2d(pictures.flatten(0, 1), stride)
+        small = small.contiguous(memory_format=torch.channels_last)
+        small = small.unflatten(0, pictures.shape[:2])
+        return WarpSource(thumbnails(base), base.permute(0, 1, 4, 2, 3), small, details)
 
     def forward(
-        self, frames: Tensor, base: Tensor, source: WarpSource, memory: Memory | None
+        self,
+        frames: Tensor,
+        base: Tensor,
+        source: WarpSource,
+        told: Callable[[Tensor], Tensor],
+        memory: Memory | None,
     ) -> Warp:
-        """The warps, from level 0 [B, T, h0, w0, C] and the linear path [B, T, h1, w1, 3]."""
+        """The warps, from level 0 [B, T, h0, w0, C] and the linear path [B, T, h1, w1, 3].
+
+        `told` gives the part of a difference between small pictures that latents can tell of.
+        """
         height, width = base.shape[2:4]
         coarse = self._coarse(base, source, memory)
         moved = look_up(source.details, enlarge(coarse, *frames.shape[2:4]))
@@ -130,7 +145,7 @@ class Warper(nn.Module):
         coords = coarse + FINE_REACH * enlarge(fine[:, :, :, :2], height, width)
         difference = self._difference(base, source, coords)  # [B, T, M, h1, w1, 3]
         weights = self._shares(difference, fine[:, :, :, 2])
-        soft = self._soft(base, difference, weights)
+        soft = self._soft(base, look_up(source.small, coords), weights, told)
         return Warp(coords, weights, mixed(moved, weights), soft)
 
     def _coarse(self, base: Tensor, source: WarpSource, memory: Memory | None) -> Tensor:
@@ -172,11 +187,12 @@ class Warper(nn.Module):
         return functional.pad(trust - doubt * size + opinion, (0, 0, 0, 0, 0, 1)).softmax(dim=2)
 
     @staticmethod
-    def _soft(base: Tensor, difference: Tensor, weights: Tensor) -> Tensor:
+    def _soft(
+        base: Tensor, moved: Tensor, weights: Tensor, told: Callable[[Tensor], Tensor]
+    ) -> Tensor:
         shares = enlarge(weights, *base.shape[2:4])
-        wrong = mixed(difference, shares).flatten(0, 1).permute(0, 3, 1, 2)
-        smooth = _smoothed(wrong, _SMOOTH).permute(0, 2, 3, 1)
-        return shares[:, :, -1, ..., None] * base + smooth.unflatten(0, base.shape[:2])
+        own = shares[:, :, -1, ..., None] * base
+        return own + told(base - own - mixed(moved, shares))
 
 
 def _smoothed(maps: Tensor, size: int) -> Tensor:

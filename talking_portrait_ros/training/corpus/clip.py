@@ -29,6 +29,8 @@ class Clip:
             closed lids, on another background and beyond the picture, float32 [T, 1, s, s].
         reference_valid: float32 [3, 1, s, s].
         motion: `motion/arkit-1` of the person, without what the camera does, float32 [T, 58].
+        mouth: what the speech asks of it, float32 [T, 58]; the rest of `motion` is the life
+            around it.
         samples: the sound under the frames, 16 kHz, float32 [640 T].
         person: name of the person in the pack.
         seed: the clip's.
@@ -41,6 +43,7 @@ class Clip:
     valid: Tensor
     reference_valid: Tensor
     motion: Tensor
+    mouth: Tensor
     samples: Tensor
     person: str
     seed: int

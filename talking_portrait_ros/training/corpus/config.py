@@ -25,6 +25,8 @@ class CorpusConfig(Config):
     expression: float = param(1.0, "amplitude of brows, eyes and smiles", minimum=0, maximum=2)
     mirrored: float = param(0.5, "share of mirrored clips", minimum=0, maximum=1)
     camera: float = param(0.7, "share of clips that are cropped anew", minimum=0, maximum=1)
+    rest: float = param(0.0, "share of clips whose first reference is the person at rest, as the "
+                             "first frame is lit and seen", minimum=0, maximum=1)  # fmt: skip
     drift: float = param(0.5, "share of clips whose camera drifts", minimum=0, maximum=1)
     light: float = param(1.0, "amplitude of light and colour changes", minimum=0, maximum=2)
     grey: float = param(0.05, "share of grey clips", minimum=0, maximum=1)

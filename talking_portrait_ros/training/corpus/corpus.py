@@ -63,6 +63,7 @@ class _Scene:
     resolution: int
     frames: _Shots
     references: _Shots
+    mouth: F32
     samples: F32
     renderer: RigRenderer
     matte: Tensor
@@ -124,7 +125,7 @@ class Corpus:
             return parts[0]
         whole = {
             name: torch.cat([getattr(part, name) for part in parts])
-            for name in ("frames", "coordinates", "valid", "motion", "samples")
+            for name in ("frames", "coordinates", "valid", "motion", "mouth", "samples")
         }
         last = parts[-1]
         return Clip(
@@ -173,6 +174,7 @@ class Corpus:
             valid=frames.valid,
             reference_valid=references.valid,
             motion=torch.from_numpy(motion.copy()).to(self.device),
+            mouth=torch.from_numpy(scene.mouth[first:last].copy()).to(self.device),
             samples=torch.from_numpy(
                 scene.samples[first * per_frame : last * per_frame].copy()
             ).to(self.device),
@@ -198,22 +200,25 @@ class Corpus:
         motion = performance(seed, n_frames, heard.mouth, config)
         light = Light.of_clip(seed, n_frames, config)
         frames = _Shots(motion, views(seed, n_frames, config), light, list(range(n_frames)))
-        shots = frames, self._reference_shots(seed, light)
+        shots = frames, self._reference_shots(seed, frames)
         if is_mirrored < config.mirrored:
             shots = shots[0].mirrored(), shots[1].mirrored()
         return _Scene(
-            seed, index, resolution, *shots, heard.samples, renderer, actor.matte, backdrop,
-            bool(is_mirrored < config.mirrored),
+            seed, index, resolution, *shots, heard.mouth, heard.samples, renderer, actor.matte,
+            backdrop, bool(is_mirrored < config.mirrored),
         )  # fmt: skip
 
-    def _reference_shots(self, seed: int, light: Light) -> _Shots:
-        """The person at other moments."""
+    def _reference_shots(self, seed: int, frames: _Shots) -> _Shots:
+        """The person at other moments, in some clips once at rest."""
         shots = []
-        for k in range(N_REFERENCES):
+        if stream(seed, "rest").random() < self.config.rest:
+            first = frames.part(0, 1)
+            shots.append((np.zeros_like(first.motion), first.views, first.light))
+        for k in range(len(shots), N_REFERENCES):
             other = int(stream(seed, "reference", k).integers(2**62))
             motion = performance(other, 1, self._mouths.shapes(other, 1), self.config)
             view = views(seed, 1, self.config, take=k + 1)
-            shots.append((motion, view, light.for_reference(other, self.config)))
+            shots.append((motion, view, frames.light.for_reference(other, self.config)))
         motions, all_views, lights = zip(*shots, strict=True)
         return _Shots(
             np.concatenate(motions), np.concatenate(all_views), joined(lights),

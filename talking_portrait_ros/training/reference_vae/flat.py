@@ -43,7 +43,8 @@ class FlatClips:
             frames=pictures[:-N_REFERENCES], references=pictures[-N_REFERENCES:],
             coordinates=labels[:-N_REFERENCES], reference_coordinates=labels[-N_REFERENCES:],
             valid=valid[:-N_REFERENCES], reference_valid=valid[-N_REFERENCES:],
-            motion=torch.zeros(n_frames, MOTION_WIDTH), samples=torch.zeros(n_samples),
+            motion=torch.zeros(n_frames, MOTION_WIDTH), mouth=torch.zeros(n_frames, MOTION_WIDTH),
+            samples=torch.zeros(n_samples),
             person="avatar", seed=seed,
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import torch
+from torch.nn import functional
 
 from talking_portrait_ros.commands.load import machine_name
 from talking_portrait_ros.training.corpus.clip import Clip
@@ -39,7 +40,8 @@ PANELS = {
     "held-out PSNR, dB": ("psnr_m0", "psnr_m1", "psnr_m3"),
     "mouth and eyes, PSNR, dB": ("features_psnr_m0", "features_psnr_m1", "features_psnr_m3"),
 }
-_LINEAR_PATH_CLIPS, _LINEAR_PATH_FRAMES = 60, 9
+_LINEAR_PATH_CLIPS, _LINEAR_PATH_FRAMES = 400, 5
+_SMALLEST_PX = 64  # that clips are rendered at
 
 
 @dataclass(frozen=True)
@@ -145,10 +147,16 @@ class Run:
         return save_checkpoint(self._folder / CHECKPOINTS, checkpoint)
 
     def _begin_linear_path(self) -> None:
-        """Principal components of clips as large as the last stage's."""
-        maker, size = self._sources.training(), self.config.stages[-1].resolution
-        made = [maker.clip(seed, size, _LINEAR_PATH_FRAMES) for seed in range(_LINEAR_PATH_CLIPS)]
-        self._trainer.begin_linear_path(torch.stack([clip.frames for clip in made]).float() / 255)
+        """Principal components of clips as the last stage's are when they are shrunk."""
+        stride = self._trainer.model.config.base_stride
+        if not stride:
+            return
+        maker, size = self._sources.training(), self.config.stages[-1].resolution // stride
+        drawn = max(size, _SMALLEST_PX)
+        made = [maker.clip(seed, drawn, _LINEAR_PATH_FRAMES) for seed in range(_LINEAR_PATH_CLIPS)]
+        clips = torch.stack([clip.frames for clip in made]).float() / 255
+        small = functional.avg_pool2d(clips.flatten(0, 1), drawn // size)
+        self._trainer.begin_linear_path(small.unflatten(0, clips.shape[:2]))
 
     def _held_out_clips(self, stage: Stage) -> list[Clip]:
         maker: ClipMaker = self._sources.held_out()

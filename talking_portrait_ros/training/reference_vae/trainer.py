@@ -30,7 +30,7 @@ from talking_portrait_ros.training.reference_vae.discriminator import Adversary
 from talking_portrait_ros.training.reference_vae.learned_distance import load_lpips
 from talking_portrait_ros.training.reference_vae.losses import Outcome, vae_losses
 
-LINEAR_RATE_SHARE = 0.05
+LINEAR_RATE_SHARE = 0.1
 _BETAS = (0.9, 0.95)
 
 
@@ -61,12 +61,10 @@ class Trainer:
         )
 
     def begin_linear_path(self, clips: Tensor) -> None:
-        """Let the linear path begin as the principal components of clips [N, T, 3, H, W]."""
+        """Let the linear path begin as the components of shrunk clips [N, T, 3, h, w]."""
         if self.model.linear is None:
             return
-        small = nn.functional.avg_pool2d(clips.flatten(0, 1), self.model.config.base_stride)
-        small = small.permute(0, 2, 3, 1).unflatten(0, clips.shape[:2]).contiguous()
-        self.model.linear.fit(small.to(self.config.device))
+        self.model.linear.fit(clips.permute(0, 1, 3, 4, 2).contiguous().to(self.config.device))
         self.ema = Ema(self.model, self.config.ema_decay)
 
     def step(self, step: int, stage: Stage, supply: ClipSupply) -> dict[str, float]:

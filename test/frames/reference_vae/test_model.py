@@ -146,6 +146,36 @@ def test_what_the_blend_of_two_keys_misses_is_told_by_the_motion_channels() -> N
     assert not torch.allclose(model.linear.decode(latents, None), clips[:1], atol=2e-2)
 
 
+def test_positions_of_a_block_are_told_by_their_own_numbers_mostly() -> None:
+    torch.manual_seed(0)
+    config = _config().replace(resolution=128, linear_cells=2)
+    linear = ReferenceVae(config).eval().requires_grad_(False).linear
+    assert linear is not None
+    side = 2 * linear.side
+    clips = torch.nn.functional.interpolate(
+        torch.rand(300 * 5, 3, 5, 5), size=(side, side), mode="bicubic"
+    ).permute(0, 2, 3, 1)
+    linear.fit(clips.unflatten(0, (300, 5)))
+    latents = linear.encode(clips[None, :1], None)
+    assert latents.shape == (1, 1, 2, 2, config.latent_channels)
+    whole = linear.decode(latents, None)
+    latents[:, :, 0, 0] = 0
+    change = (linear.decode(latents, None) - whole).abs()[0, 0].mean(-1)
+    assert change[: linear.side, : linear.side].mean() > 2 * change[linear.side :].mean()
+    assert change[linear.side :].max() > 0
+
+
+def test_what_keys_can_tell_of_a_difference_is_a_projection() -> None:
+    torch.manual_seed(0)
+    linear = ReferenceVae(_config()).eval().requires_grad_(False).linear
+    assert linear is not None
+    linear.fit(_smooth_clips(200, linear.side))
+    difference = torch.randn(1, 2, linear.side, linear.side, 3)
+    once = linear.told(difference)
+    assert torch.allclose(linear.told(once), once, atol=1e-4)
+    assert once.square().sum() < difference.square().sum()
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

@@ -16,6 +16,7 @@ from talking_portrait_ros.frames.rig.sampling import TorchSampling
 from talking_portrait_ros.spaces import INDEX
 from talking_portrait_ros.training.corpus import Corpus, camera, light
 from talking_portrait_ros.training.corpus.clip import Clip
+from talking_portrait_ros.training.corpus.config import CorpusConfig
 
 SIZE = 128
 
@@ -200,6 +201,24 @@ def test_references_show_the_person_at_other_moments(plain):
     for i, one in enumerate(pictures):
         for other in pictures[i + 1 :]:
             assert float((one.float() - other.float()).abs().mean()) > 2
+
+
+def test_the_first_reference_can_be_the_person_at_rest(pack):
+    rested = Corpus(pack, config=CorpusConfig.plain().replace(rest=1.0, light=1.0, drift=1.0))
+    clip = rested.clip(5, SIZE, 2)
+    scene = rested._scene(5, SIZE, 2, None)
+    assert not scene.references.motion[0].any()
+    assert np.array_equal(scene.references.views[0], scene.frames.views[0])
+    assert np.array_equal(scene.references.light.gains[0], scene.frames.light.gains[0])
+    assert scene.references.motion[1:].any(axis=1).all()
+    assert clip.references.shape == (3, 3, SIZE, SIZE)
+
+
+def test_the_mouth_is_the_part_of_the_motion_that_speech_asks_for(plain):
+    clip = plain.clip(3, SIZE, 8)
+    jaw, head = INDEX["jawOpen"], INDEX["headYaw"]
+    assert torch.equal(clip.mouth[:, jaw], clip.motion[:, jaw])
+    assert not clip.mouth[:, head].any()
 
 
 def test_light_is_shared_but_not_copied_by_the_references(pack, plain):

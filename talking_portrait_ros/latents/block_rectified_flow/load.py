@@ -1,0 +1,60 @@
+"""Makes the stage with its weights."""
+
+from __future__ import annotations
+
+import torch
+
+from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
+from talking_portrait_ros.frames.reference_vae.load import build_model as build_vae
+from talking_portrait_ros.latents.audio_regression import build as build_regression
+from talking_portrait_ros.latents.audio_regression.config import AudioRegressionConfig
+from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
+from talking_portrait_ros.latents.block_rectified_flow.generator import BlockRectifiedFlow
+from talking_portrait_ros.latents.block_rectified_flow.model import BlockFlow
+from talking_portrait_ros.weights import load_weights
+
+TRAIN = "talking-portrait train block-flow"
+_SIDE_PX = 64  # pixels along one side of a latent position of a random VAE
+
+
+def build_model(config: BlockRectifiedFlowConfig, device: str = "cpu") -> BlockFlow:
+    """The network for inference: shipped weights, or random ones where `config` names none.
+
+    Raises:
+        ValueError: the weights are missing or belong to another config.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = BlockFlow(config)
+        if not config.weights:
+            torch.nn.init.normal_(model.leave.weight, std=0.02)  # so that something moves
+    if config.weights:
+        shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+        arrays = load_weights(config.weights, shapes, TRAIN)
+        model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+    return model.to(device).eval().requires_grad_(False)
+
+
+def build(config: BlockRectifiedFlowConfig, device: str) -> BlockRectifiedFlow:
+    """The stage; ValueError where weights are missing or do not fit each other."""
+    vae = build_vae(_vae_config(config), device)
+    guide = None
+    if config.guide:
+        guide = build_regression(AudioRegressionConfig(lookahead_ms=config.lookahead_ms), device)
+    return BlockRectifiedFlow(config, build_model(config, device), vae, guide)
+
+
+def _vae_config(config: BlockRectifiedFlowConfig) -> ReferenceVaeConfig:
+    from talking_portrait_ros.presets import FRAMES
+
+    for spec in FRAMES.values():
+        if config.vae and spec.options.get("weights") == config.vae:
+            return ReferenceVaeConfig.from_dict(spec.options)
+    if config.vae:
+        raise ValueError(
+            f"BlockRectifiedFlowConfig.vae={config.vae!r}: no preset has VAE weights of this name"
+        )
+    return ReferenceVaeConfig(
+        resolution=_SIDE_PX * config.latent_size, latent_channels=config.latent_channels,
+        motion_channels=max(1, config.latent_channels // 8),
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Trains the block-wise rectified-flow generator on latents of the corpus."""

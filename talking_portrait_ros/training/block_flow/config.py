@@ -1,0 +1,142 @@
+"""Settings of the generator's training and its curriculum."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from talking_portrait_ros.config import Config, param
+from talking_portrait_ros.device import require_device
+from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
+from talking_portrait_ros.presets import latents_spec
+from talking_portrait_ros.weights import FOLDER
+
+KINDS = ("teach", "rollout", "distil")
+CURRICULUM = "teach:6000,rollout:2000,distil:1000"
+_STAGE = re.compile(r"(\w+):(\d+)")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the curriculum.
+
+    Attributes:
+        kind: teach: the true past, with noise; rollout: the past that the network makes itself;
+            distil: the same, and the few steps of the sampler learn to end where many would.
+        steps: optimiser steps.
+    """
+
+    kind: str
+    steps: int
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.steps}"
+
+
+def parse_curriculum(text: str) -> tuple[Stage, ...]:
+    """The stages that `text` describes.
+
+    Raises:
+        ValueError: not KIND:STEPS,..., or an unknown kind.
+    """
+    return tuple(_parse_stage(part.strip()) for part in text.split(","))
+
+
+def _parse_stage(text: str) -> Stage:
+    found = _STAGE.fullmatch(text)
+    if not found or found[1] not in KINDS or int(found[2]) < 1:
+        raise ValueError(
+            f"curriculum={text!r}: expected KIND:STEPS with a kind of {', '.join(KINDS)}, for "
+            f"example {CURRICULUM}"
+        )
+    return Stage(found[1], int(found[2]))
+
+
+@dataclass(frozen=True)
+class BlockFlowTraining(Config):
+    """Settings of the training."""
+
+    material: str = param("", "folder of latents to train on, see `corpus encode`")
+    validation: str = param("", "folder of latents of people held out; empty: the last clips of "
+                                "`material`, which are then not trained on")  # fmt: skip
+    out: str = param("out/block_flow", "folder for checkpoints, metrics and pictures")
+    preset: str = param("block_flow_512", "the model")
+    device: str = param("cpu", "where the model is trained: cpu, cuda, cuda:1")
+    precision: str = param("float32", "arithmetic of the layers; bfloat16 needs a GPU",
+                           choices=("float32", "bfloat16"))  # fmt: skip
+    curriculum: str = param(CURRICULUM, "stages in order, each KIND:STEPS")
+    seed: int = param(1, "same seed and material, same weights", minimum=0)
+    minutes: float = param(0.0, "write a checkpoint and end after this time; 0: at the last step",
+                           minimum=0.0, unit="min")  # fmt: skip
+    threads: int = param(1, "CPU threads", minimum=1)
+    batch: int = param(8, "clips per step", minimum=1)
+    blocks: tuple[int, ...] = param(
+        (1, 2, 4), "latent steps per block, drawn per step: one set of weights for several delays"
+    )
+    shift: float = param(2.0, "how far the times that are taught lean towards the noise",
+                         minimum=0.1)  # fmt: skip
+    pure_noise: float = param(0.25, "share of blocks that begin at pure noise", minimum=0.0,
+                              maximum=1.0)  # fmt: skip
+    context_noise: float = param(0.7, "most noise on the past while it is taught", minimum=0.0,
+                                 maximum=1.0)  # fmt: skip
+    drop_sound: float = param(0.1, "share of clips that are told nothing", minimum=0.0,
+                              maximum=1.0)  # fmt: skip
+    drop_references: float = param(0.05, "share of clips without references", minimum=0.0,
+                                   maximum=1.0)  # fmt: skip
+    drop_guide: float = param(0.15, "share of clips without a guide", minimum=0.0, maximum=1.0)
+    teacher_steps: int = param(8, "Euler steps whose end the distilled ones learn", minimum=2)
+    learning_rate: float = param(6e-4, "highest learning rate", minimum=0.0)
+    warm_up: int = param(200, "steps until it is reached", minimum=1)
+    lowest_share: float = param(0.05, "last learning rate / highest", minimum=0.0, maximum=1.0)
+    weight_decay: float = param(0.01, "weight decay of AdamW", minimum=0.0)
+    clip_norm: float = param(1.0, "longest gradient", minimum=0.0)
+    ema_decay: float = param(0.999, "share of the old average of the weights, per step",
+                             minimum=0.0, maximum=0.99999)  # fmt: skip
+    log_steps: int = param(50, "steps per record of the metrics", minimum=1)
+    evaluate_steps: int = param(500, "steps between evaluations", minimum=1)
+    checkpoint_steps: int = param(500, "steps between checkpoints", minimum=1)
+    evaluation_clips: int = param(16, "held-out clips of an evaluation", minimum=1)
+    smoke: bool = param(False, "half a minute with the tiny model on made-up latents, to see that "
+                               "everything works")  # fmt: skip
+    export: str = param("", "do not train: write the newest checkpoint's average as the shipped "
+                            "weights of this name, with their card")  # fmt: skip
+    weights_folder: str = param(str(FOLDER), "folder for exported weights")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.precision == "bfloat16" and self.device == "cpu":
+            raise ValueError("precision=bfloat16 is slower than float32 on a CPU; leave it out")
+        if not self.blocks or min(self.blocks) < 1:
+            raise ValueError(f"blocks={self.blocks}: expected numbers of latent steps, 1 or more")
+        require_device(self.device)
+        parse_curriculum(self.curriculum)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The curriculum."""
+        return parse_curriculum(self.curriculum)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage_at(self, step: int) -> Stage:
+        """The stage that step `step` (from 0) belongs to; the last one afterwards."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage
+            step -= stage.steps
+        return self.stages[-1]
+
+
+def model_config(preset: str) -> BlockRectifiedFlowConfig:
+    """The network of `preset`, with random weights.
+
+    Raises:
+        ValueError: no such preset, or one of another family.
+    """
+    spec = latents_spec(preset)
+    if spec.family != "block_rectified_flow":
+        raise ValueError(f"preset={preset!r} is {spec.family}; choose a block_rectified_flow")
+    return BlockRectifiedFlowConfig.from_dict({**spec.options, "weights": ""})

@@ -1,0 +1,66 @@
+"""The averaged weights of a run as weights that ship: half precision, small enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from talking_portrait_ros.training.loop.checkpoints import Checkpoint, load_latest, under
+from talking_portrait_ros.training.loop.history import Record
+
+LARGEST_BYTES = 16 * 2**20
+_NOT_FOR_CARDS = (
+    "corpus", "material", "validation", "out", "weights_folder", "export", "smoke",
+)  # fmt: skip
+
+
+def newest(out: str, checkpoints: Path) -> Checkpoint:
+    """The newest checkpoint of the run in the folder `out`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = load_latest(checkpoints)
+    if found is None:
+        raise ValueError(f"out={out!r}: no checkpoint to export; train first")
+    return found
+
+
+def averaged_weights(found: Checkpoint, name: str) -> dict[str, Tensor]:
+    """The average in a checkpoint, in half precision, to be shipped as `name`.
+
+    Raises:
+        ValueError: it is larger than may be shipped.
+    """
+    weights = {
+        key: value.to(torch.float16) if value.is_floating_point() else value
+        for key, value in under("ema", found.tensors).items()
+    }
+    size = sum(value.nbytes for value in weights.values())
+    if size >= LARGEST_BYTES:
+        raise ValueError(
+            f"export={name!r}: {size / 2**20:.1f} MiB; shipped weights are smaller than "
+            f"{LARGEST_BYTES // 2**20} MiB, choose a smaller preset"
+        )
+    return weights
+
+
+def compute_of(found: Checkpoint) -> str:
+    """How much was spent, for the card."""
+    spent: dict[str, float] = found.facts["seconds"]
+    hours = ", ".join(f"{s / 3600:.1f} h on {machine}" for machine, s in spent.items())
+    return f"{found.step} steps: {hours}"
+
+
+def last_figures(history: list[Record], key: str) -> dict[str, float]:
+    """The newest record of `history` that has `key`, for the card."""
+    record = next((r for r in reversed(history) if key in r), {})
+    return {name: round(value, 3) for name, value in record.items()}
+
+
+def without_paths(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a training without what only this machine knows."""
+    return {name: value for name, value in config.items() if name not in _NOT_FOR_CARDS}

@@ -1,0 +1,105 @@
+"""Sampling blocks, alone and through the stage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from talking_portrait_ros.latents.block_rectified_flow import FAMILY
+from talking_portrait_ros.latents.block_rectified_flow.load import build, build_model
+from talking_portrait_ros.latents.block_rectified_flow.sampler import Sampler, block_noise
+from talking_portrait_ros.synthetic import synthetic_input, synthetic_references
+
+SHAPE = (1, 2, 16, 2, 2)
+
+
+def _run(n_blocks: int, seed: int = 0, **changes: object) -> list[torch.Tensor]:
+    config = FAMILY.tiny.replace(**changes)
+    sampler = Sampler(build_model(config))
+    torch.manual_seed(3)
+    references = torch.randn(1, 2, *SHAPE[2:])
+    past = sampler.start(references)
+    sound = torch.randn(n_blocks, 1, config.block_steps, config.sound_width)
+    shape = (1, config.block_steps, *SHAPE[2:])
+    return [
+        sampler.block(sound[i], past, block_noise(seed, i, shape), i == 0) for i in range(n_blocks)
+    ]
+
+
+def test_noise_follows_from_seed_and_block() -> None:
+    assert torch.equal(block_noise(1, 2, SHAPE), block_noise(1, 2, SHAPE))
+    for other in (block_noise(2, 2, SHAPE), block_noise(1, 3, SHAPE)):
+        assert not torch.equal(block_noise(1, 2, SHAPE), other)
+
+
+def test_the_past_is_seen_and_the_window_goes_on() -> None:
+    blocks = torch.stack(_run(9))
+    assert torch.isfinite(blocks).all()
+    others = torch.stack(_run(9, seed=5))
+    assert not torch.allclose(blocks, others)
+
+
+@pytest.mark.parametrize("carried", [1, 2, 4])
+def test_a_full_window_carries_on_with_its_newest_steps(carried: int) -> None:
+    config = FAMILY.tiny.replace(carried_steps=carried)
+    sampler = Sampler(build_model(config))
+    past = sampler.start(torch.zeros(1, 1, *SHAPE[2:]))
+    seen = []
+    for index in range(8):
+        sampler.block(torch.zeros(1, 2, 16), past, block_noise(0, index, SHAPE), index == 0)
+        seen.append(past.ring.n_steps)
+    assert seen[:3] == [2, 4, 6]
+    assert seen[3] == carried + 2
+    assert max(seen) <= config.window_steps
+
+
+def test_guidance_of_one_is_none_and_more_of_it_changes_more() -> None:
+    plain, weak, strong = (torch.stack(_run(3, guidance=g)) for g in (1.0, 1.001, 3.0))
+    assert (plain - weak).abs().max() < 0.05 * (plain - strong).abs().max()
+
+
+def test_one_step_with_its_own_keys_needs_no_pass_to_commit() -> None:
+    calls = []
+    config = FAMILY.tiny.replace(denoise_steps=1, commit="last")
+    sampler = Sampler(build_model(config))
+    streamed = sampler.model._streamed
+    sampler.model._streamed = lambda *args: calls.append(1) or streamed(*args)
+    past = sampler.start(torch.zeros(1, 1, *SHAPE[2:]))
+    calls.clear()
+    sampler.block(torch.zeros(1, 2, 16), past, block_noise(0, 0, SHAPE), True)
+    assert len(calls) == 1
+    assert past.ring.n_steps == 2
+
+
+def test_other_references_take_over_between_blocks() -> None:
+    config = FAMILY.tiny
+    sampler = Sampler(build_model(config))
+    first, second = torch.randn(2, 1, 1, *SHAPE[2:])
+    past = sampler.start(first)
+    sampler.block(torch.zeros(1, 2, 16), past, block_noise(0, 0, SHAPE), True)
+    sampler.refer(second, past)
+    assert past.ring.n_steps == 2
+    made = sampler.block(torch.zeros(1, 2, 16), past, block_noise(0, 1, SHAPE), False)
+    assert (made - second).abs().mean() < (made - first).abs().mean()
+
+
+def test_without_a_guide_the_idle_amplitudes_have_no_effect() -> None:
+    made = {}
+    for guide in (True, False):
+        for head in (0.0, 2.0):
+            stage = build(FAMILY.tiny.replace(guide=guide, head=head), "cpu")
+            state = stage.start(synthetic_references())
+            blocks = stage.step(synthetic_input(stage, 9, seed=1), state)
+            made[guide, head] = np.concatenate([block.values for block in blocks])
+    assert np.array_equal(made[False, 0.0], made[False, 2.0])
+    assert not np.array_equal(made[True, 0.0], made[True, 2.0])
+
+
+def test_a_live_amplitude_takes_effect_at_once() -> None:
+    stage = build(FAMILY.tiny, "cpu")
+    whole = synthetic_input(stage, 9, seed=1)
+    before = stage.step(whole, stage.start(synthetic_references()))
+    stage.config = stage.config.replace(mouth=0.0, head=2.0)
+    after = stage.step(whole, stage.start(synthetic_references()))
+    assert not np.array_equal(before[0].values, after[0].values)
