@@ -83,6 +83,7 @@ FRAMES: dict[str, StageSpec] = {
             "fusion_mlp_ratio": 4,
             "warp_width": 0,
             "paint_width": 128,
+            "paint_stride": 1,
             "base_stride": 0,
         },
     ),

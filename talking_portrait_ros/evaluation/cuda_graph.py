@@ -48,6 +48,7 @@ class GraphedDecoder:
         with torch.autocast(self._stage.device.type, torch.bfloat16, cache_enabled=False):
             references = self._state.references
             painting = self._stage.model.paint(self._latent, references, self._state.memory)
-            frames = composed(painting, references).frames[0]
+            stride = self._stage.config.paint_stride
+            frames = composed(painting, references, stride).frames[0]
         grey = (frames.float() * 255).round().clamp(0, 255).to(torch.uint8)
         return grey.permute(0, 2, 3, 1).contiguous()

@@ -79,7 +79,7 @@ class VaeDecoder:
         with torch.inference_mode():
             self._cache = model.encode_references(as_floats(pictures, device)[None])
             self.memory = model.decoder_memory(1, size, size)
-        self._compositor = compositor_for(pictures, self._cache, device)
+        self._compositor = compositor_for(pictures, self._cache, model.config.paint_stride, device)
         self.watch = Stopwatch(device)
 
     @torch.inference_mode()

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from talking_portrait_ros.cli import main
+from talking_portrait_ros.training.block_flow.material import Material
 
 
 def invoke(*words):
@@ -42,6 +43,23 @@ def test_preview_writes_a_video_with_sound(pack, tmp_path):
         assert container.streams.audio
 
 
+def test_encode_makes_latents_once(pack, tmp_path):
+    folder = tmp_path / "latents"
+    words = ("encode", "--pack", pack, "--output", folder, "--frames", "ref_vae_tiny",
+             "--clips", 3, "--length", 9, "--render", 64, "--shard", 2, "--seed", 4)  # fmt: skip
+    assert invoke(*words).exit_code == 0
+    material = Material.load(folder)
+    assert material.latents.shape == (3, 3, 16, 1, 1)
+    assert material.references.shape == (3, 3, 16, 1, 1)
+    assert material.features.shape == (3, 9, 160)
+    assert material.guide.shape == (3, 9, 58)
+    assert material.latents.isfinite().all()
+    written = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert len(written) == 2
+    assert invoke(*words).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
+
+
 @pytest.mark.parametrize(
     ("words", "names"),
     [
@@ -53,6 +71,13 @@ def test_preview_writes_a_video_with_sound(pack, tmp_path):
          ["no people"]),
         (["preview", "--pack", "none.safetensors", "--output", "x.png"], ["none.safetensors"]),
         (["preview", "--pack", "none.safetensors", "--output", "x.gif"], ["x.gif"]),
+        (["encode", "--pack", "none.safetensors", "--output", "x", "--frames", "ref_vae_tiny"],
+         ["none.safetensors"]),
+        (["encode", "--pack", "x.safetensors", "--output", "x", "--frames", "rig_512"],
+         ["rig_512", "reference_vae"]),
+        (["encode", "--pack", "x.safetensors", "--output", "x", "--clips", "0"], ["clips=0"]),
+        (["encode", "--pack", "x.safetensors", "--output", "x", "--frames", "ref_vae_tiny",
+          "--length", "10"], ["length=10", "1 + 4 n"]),
     ],
 )  # fmt: skip
 def test_mistakes_are_named_in_one_line(words, names, tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ class Perfect(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.config = ReferenceVaeConfig(resolution=SIDE, linear_cells=1)
+        self.config = ReferenceVaeConfig(resolution=SIDE, linear_cells=1, paint_stride=1)
         self.register_parameter("weight", torch.nn.Parameter(torch.zeros(1)))
 
     def encoder_memory(self, *size):

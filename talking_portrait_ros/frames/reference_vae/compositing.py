@@ -30,20 +30,31 @@ class Compositor(Protocol):
         ...
 
 
-def compositor_for(references: U8, cache: ReferenceCache, device: torch.device) -> Compositor:
-    """The faster one on `device`, for references uint8 RGB [M, H, W, 3] and their cache."""
-    return OpenCvCompositor(references) if device.type == "cpu" else TorchCompositor(cache)
+def compositor_for(
+    references: U8, cache: ReferenceCache, stride: int, device: torch.device
+) -> Compositor:
+    """The faster one on `device`.
+
+    Args:
+        references: uint8 RGB [M, H, W, 3].
+        cache: of the references.
+        stride: pixels per painted one.
+        device: where the painting is.
+    """
+    if device.type == "cpu":
+        return OpenCvCompositor(references, stride)
+    return TorchCompositor(cache, stride)
 
 
 class TorchCompositor:
     """Any device, as in training."""
 
-    def __init__(self, references: ReferenceCache) -> None:
-        self._references = references
+    def __init__(self, references: ReferenceCache, stride: int) -> None:
+        self._references, self._stride = references, stride
 
     def frames(self, painting: Painting) -> U8:
         """As in `Compositor`."""
-        decoded: Decoded = composed(painting, self._references)
+        decoded: Decoded = composed(painting, self._references, self._stride)
         grey: Tensor = (decoded.frames[0] * 255).round().clamp(0, 255).to(torch.uint8)
         return grey.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
@@ -51,23 +62,23 @@ class TorchCompositor:
 class OpenCvCompositor:
     """On a CPU, for references uint8 RGB [M, H, W, 3]."""
 
-    def __init__(self, references: U8) -> None:
-        self._references = references
+    def __init__(self, references: U8, stride: int) -> None:
+        self._references, self._stride = references, stride
 
     def frames(self, painting: Painting) -> U8:
         """As in `Compositor`."""
-        paint: NDArray[np.float32] = painting.paint[0].numpy()  # [T, H, W, 3]
-        out = np.empty(paint.shape, np.uint8)
+        paint = painting.paint[0].numpy()  # [T, H / p, W / p, 3]
+        height, width = (self._stride * side for side in paint.shape[1:3])
+        out = np.empty((len(paint), height, width, 3), np.uint8)
         for index, own in enumerate(paint):
-            picture = own * np.float32(255)
             if painting.soft is not None:
-                soft = painting.soft[0, index].numpy() * np.float32(255)
-                picture += cv2.resize(soft, picture.shape[1::-1])
+                own = own + cv2.resize(painting.soft[0, index].numpy(), own.shape[1::-1])
+            picture = cv2.resize(own * np.float32(255), (width, height))
             if painting.warp is not None:
                 coords = painting.warp.coords[0, index].numpy()
                 self._lay_in(picture, coords, painting.warp.weights[0, index].numpy())
             # convertScaleAbs rounds and saturates, but would turn what is below black over.
-            out[index] = cv2.convertScaleAbs(np.maximum(picture, 0))
+            cv2.convertScaleAbs(np.maximum(picture, 0, out=picture), out[index])
         return out
 
     def _lay_in(
@@ -83,5 +94,5 @@ class OpenCvCompositor:
             moved = cv2.remap(
                 reference, field, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )  # type: ignore[call-overload]
-            large = cv2.resize(np.repeat(share[..., None], 3, axis=2), (width, height))
+            large = cv2.cvtColor(cv2.resize(share, (width, height)), cv2.COLOR_GRAY2BGR)
             cv2.accumulateProduct(moved.astype(np.float32), large, picture)

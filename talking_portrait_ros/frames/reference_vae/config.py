@@ -45,6 +45,8 @@ class ReferenceVaeConfig(Config):
     warp_width: int = param(24, "channels of the reference details that are moved by a predicted "
                                 "warp; 0: no warp, cross-attention alone", minimum=0)  # fmt: skip
     paint_width: int = param(40, "channels that the pixels are painted from", minimum=1)
+    paint_stride: int = param(2, "pixels per painted one; the references supply what is finer",
+                              choices=(1, 2, 4))  # fmt: skip
     motion_channels: int = param(8, "channels of the latent that tell the linear path what moves "
                                     "within a step", minimum=1)  # fmt: skip
     linear_cells: int = param(2, "latent positions along a side of the squares that the linear "
@@ -66,6 +68,8 @@ class ReferenceVaeConfig(Config):
         self._require("fusion_level", 0 < self.fusion_level < n_levels, f"1 to {n_levels - 1}")
         self._require("resolution", self.resolution % self.space_factor == 0,
                       f"a multiple of {self.space_factor}")  # fmt: skip
+        self._require("paint_stride", self.patch % self.paint_stride == 0,
+                      f"a divisor of the patch, {self.patch}")  # fmt: skip
         fewer = not self.base_stride or self.motion_channels < self.latent_channels
         self._require("motion_channels", fewer, "fewer than latent_channels")
         fits = not self.base_stride or self.latent_size % self.linear_cells == 0

@@ -41,10 +41,10 @@ class ReferenceCache:
 class Painting:
     """What the decoder makes of latents; `compositing` joins it with the references.
 
-    The picture is `paint` plus `soft`, enlarged, plus what the warp takes from the references.
+    The picture is `paint` and `soft`, enlarged, plus what the warp takes from the references.
 
     Attributes:
-        paint: the frames' own part, [B, T, H, W, 3].
+        paint: the frames' own part, [B, T, H / p, W / p, 3].
         soft: the linear path's part, [B, T, h1, w1, 3]; None without a linear path.
         warp: where the rest comes from; None without references or without a warper.
         base: the linear path's picture of each frame, as `soft`.
@@ -84,22 +84,18 @@ class Decoder(nn.Module):
         detail = config.warp_width
         self.warper = Warper(config) if detail else None
         n_given, hidden = detail + 2 * config.base_channels, config.paint_width
-        n_base = config.base_channels
-        self.correct = CausalConv(widths[0], n_base, 3) if n_base else None
         self.paint = CausalConv(widths[0] + n_given, hidden, 3)
-        self.leave = CausalConv(hidden, 3 * config.patch**2, 1)
+        self.painted = config.patch // config.paint_stride
+        self.leave = CausalConv(hidden, 3 * self.painted**2, 1)
         self._begin_without_paint()
 
     @torch.no_grad()
     def _begin_without_paint(self) -> None:
         """Begin with the linear path's picture alone, or without one as mid-grey."""
-        if self.correct is not None:
+        has_base = bool(self.config.base_stride)
+        if has_base:
             self.leave.conv.weight.zero_()
-            self.correct.conv.weight.zero_()
-            self.correct.conv.bias.zero_()  # type: ignore[union-attr]
-        self.leave.conv.bias.fill_(  # type: ignore[union-attr]
-            0.0 if self.config.base_stride else 0.5
-        )
+        self.leave.conv.bias.fill_(0.0 if has_base else 0.5)  # type: ignore[union-attr]
 
     def read(
         self, features: list[Tensor], base: Tensor | None, pictures: Tensor
@@ -134,9 +130,6 @@ class Decoder(nn.Module):
         x = self.levels[self.config.fusion_level](fused, memory)
         for level in range(self.config.fusion_level - 1, -1, -1):
             x = self.levels[level](self.ups[level](x, fresh), memory)
-        if self.correct is not None and base is not None:
-            cell = self.config.patch // self.config.base_stride
-            base = base + unfold_patches(self.correct(x), cell)
         warp = None
         if self.warper is not None and base is not None and references.warp is not None:
             warp = self.warper(x, base, references.warp, told, memory)
@@ -161,7 +154,7 @@ class Decoder(nn.Module):
     def _paint(
         self, x: Tensor, base: Tensor | None, soft: Tensor | None, warp: Warp | None
     ) -> Tensor:
-        """Level 0 features to the frames' own part of the pictures, [B, T, H, W, 3]."""
+        """Level 0 features to the frames' own part of the pictures, [B, T, H / p, W / p, 3]."""
         parts = [x]
         if self.warper is not None:
             none = x.new_zeros(*x.shape[:-1], self.config.warp_width)
@@ -170,7 +163,7 @@ class Decoder(nn.Module):
             cell = self.config.patch // self.config.base_stride
             parts += [folded(base, cell), folded(soft, cell)]
         hidden = functional.silu(self.paint(torch.cat(parts, dim=-1)))
-        return unfold_patches(self.leave(hidden), self.config.patch)
+        return unfold_patches(self.leave(hidden), self.painted)
 
 
 def unfold_patches(numbers: Tensor, patch: int) -> Tensor:

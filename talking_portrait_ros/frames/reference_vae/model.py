@@ -120,21 +120,22 @@ class ReferenceVae(nn.Module):
         self, latents: Tensor, references: ReferenceCache, memory: Memory | None = None
     ) -> Decoded:
         """Frames of latents [B, T_z, C, h, w]."""
-        return composed(self.paint(latents, references, memory), references)
+        painting = self.paint(latents, references, memory)
+        return composed(painting, references, self.config.paint_stride)
 
 
-def composed(painting: Painting, references: ReferenceCache) -> Decoded:
-    """A painting with the references' moved pictures laid in."""
-    frames, warp, soft = painting.paint, painting.warp, painting.soft
-    height, width = frames.shape[2:4]
-    if soft is not None:
-        large = enlarge(soft.permute(0, 1, 4, 2, 3), height, width)
-        frames = frames + large.permute(0, 1, 3, 4, 2)
+def composed(painting: Painting, references: ReferenceCache, stride: int) -> Decoded:
+    """A painting, enlarged `stride` times, with the references' moved pictures laid in."""
+    warp, planes = painting.warp, painting.paint.permute(0, 1, 4, 2, 3)
+    if painting.soft is not None:
+        planes = planes + enlarge(painting.soft.permute(0, 1, 4, 2, 3), *planes.shape[-2:])
+    frames = enlarge(planes, stride * planes.shape[-2], stride * planes.shape[-1])
     if warp is None or references.pictures is None:
-        return Decoded(frames.permute(0, 1, 4, 2, 3), None, None, painting.base)
-    moved = look_up(references.pictures, enlarge(warp.coords, height, width))
-    frames = frames + mixed(moved, enlarge(warp.weights, height, width))
-    return Decoded(frames.permute(0, 1, 4, 2, 3), warp.coords, warp.weights, painting.base)
+        return Decoded(frames, None, None, painting.base)
+    size = frames.shape[-2:]
+    moved = look_up(references.pictures, enlarge(warp.coords, *size))
+    frames = frames + mixed(moved, enlarge(warp.weights, *size)).permute(0, 1, 4, 2, 3)
+    return Decoded(frames, warp.coords, warp.weights, painting.base)
 
 
 def _count(memory: Memory | None, latents: Tensor) -> None:

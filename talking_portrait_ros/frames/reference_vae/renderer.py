@@ -42,6 +42,9 @@ class ReferenceVaeDecoder:
     """Decodes `video/ref-vae-*` with the pictures of the person at hand."""
 
     out_space = ""
+    cpu_threads = (
+        2  # a node gives it so many: a frame at 512 takes a quarter less time than with 1
+    )
 
     def __init__(self, config: ReferenceVaeConfig, device: str = "cpu") -> None:
         """A decoder on `device`.
@@ -70,7 +73,7 @@ class ReferenceVaeDecoder:
         crops = [crop_face(item, size).image for item in chosen]
         pictures = np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
         cache = self.model.encode_references(as_floats(pictures, self.device)[None])
-        compositor = compositor_for(pictures, cache, self.device)
+        compositor = compositor_for(pictures, cache, self.config.paint_stride, self.device)
         return DecoderState(cache, compositor, self.model.decoder_memory(1, size, size))
 
     @torch.inference_mode()

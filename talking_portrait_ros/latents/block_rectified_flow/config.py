@@ -37,7 +37,7 @@ class BlockRectifiedFlowConfig(IdleConfig):
     sound_width: int = param(128, "numbers per latent step that tell of sound and guide",
                              minimum=1)  # fmt: skip
     patch: int = param(2, "side of the square of latent positions that is one token", minimum=1)
-    width: int = param(320, "channels of a token", minimum=1)
+    width: int = param(288, "channels of a token", minimum=1)
     depth: int = param(6, "transformer blocks", minimum=1)
     head_width: int = param(32, "width of an attention head, a multiple of 8", minimum=8)
     mlp_ratio: int = param(4, "hidden width of the MLP / width", minimum=1)

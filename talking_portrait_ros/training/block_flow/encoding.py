@@ -75,7 +75,7 @@ class Encoder:
             raise ValueError(f"frames={frames!r} is {spec.family}; choose a reference_vae")
         self.vae_config = ReferenceVaeConfig.from_dict(spec.options)
         if n_frames % self.vae_config.time_factor != 1:
-            raise ValueError(f"frames={n_frames}: must be 1 + 4 n")
+            raise ValueError(f"length={n_frames}: must be 1 + 4 n")
         self._vae = build_model(self.vae_config, device)
         self._corpus = Corpus.load(pack, device, LIVE)
         self._n_frames, self._rendered_px = n_frames, rendered_px

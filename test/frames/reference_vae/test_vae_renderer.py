@@ -51,8 +51,9 @@ def test_opencv_composes_within_two_grey_levels(
         cache = decoder.model.encode_references(as_floats(pictures, "cpu")[None])
         latents = torch.randn(1, 2, *decoder.in_shape)
         painting = decoder.model.paint(latents, cache)
-    exact = TorchCompositor(cache).frames(painting).astype(int)
-    fast = OpenCvCompositor(pictures).frames(painting).astype(int)
+    stride = decoder.config.paint_stride
+    exact = TorchCompositor(cache, stride).frames(painting).astype(int)
+    fast = OpenCvCompositor(pictures, stride).frames(painting).astype(int)
     assert np.abs(fast - exact).mean() < 0.6
     assert np.percentile(np.abs(fast - exact), 99) <= 3
 
