@@ -6,8 +6,10 @@ come out as numpy, so that stages without torch can use them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +58,23 @@ def load_weights(name: str, expected: Mapping[str, tuple[int, ...]], train: str)
             )
         _check_numbers(name, tensor, arrays[tensor], train)
     return {tensor: array.astype(np.float32) for tensor, array in arrays.items()}
+
+
+def load_card(name: str) -> dict[str, Any]:
+    """The model card of the weights `name`.
+
+    Raises:
+        ValueError: there is none, or it is no JSON.
+    """
+    path = weights_path(name).with_suffix(".json")
+    try:
+        card: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"weights={name!r}: the model card {path.name} cannot be read ({error}); there are "
+            f"weights {', '.join(weights_names()) or 'none'}"
+        ) from error
+    return card
 
 
 def _read(path: Path) -> dict[str, F32]:

@@ -6,9 +6,21 @@ import torch
 
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
-from talking_portrait_ros.weights import load_weights
+from talking_portrait_ros.weights import load_card, load_weights
 
 TRAIN = "talking-portrait train reference-vae"
+
+
+def config_of(weights: str) -> ReferenceVaeConfig:
+    """The network that the shipped weights belong to, as their card has it.
+
+    Raises:
+        ValueError: no card, or that of another family.
+    """
+    network = load_card(weights).get("network")
+    if not network:
+        raise ValueError(f"weights={weights!r}: its card describes no network")
+    return ReferenceVaeConfig.from_dict({**network, "weights": weights})
 
 
 def build_model(config: ReferenceVaeConfig, device: str = "cpu") -> ReferenceVae:

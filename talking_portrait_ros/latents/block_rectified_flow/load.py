@@ -6,6 +6,7 @@ import torch
 
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.load import build_model as build_vae
+from talking_portrait_ros.frames.reference_vae.load import config_of
 from talking_portrait_ros.latents.audio_regression import build as build_regression
 from talking_portrait_ros.latents.audio_regression.config import AudioRegressionConfig
 from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
@@ -45,15 +46,8 @@ def build(config: BlockRectifiedFlowConfig, device: str) -> BlockRectifiedFlow:
 
 
 def _vae_config(config: BlockRectifiedFlowConfig) -> ReferenceVaeConfig:
-    from talking_portrait_ros.presets import FRAMES
-
-    for spec in FRAMES.values():
-        if config.vae and spec.options.get("weights") == config.vae:
-            return ReferenceVaeConfig.from_dict(spec.options)
     if config.vae:
-        raise ValueError(
-            f"BlockRectifiedFlowConfig.vae={config.vae!r}: no preset has VAE weights of this name"
-        )
+        return config_of(config.vae)
     return ReferenceVaeConfig(
         resolution=_SIDE_PX * config.latent_size, latent_channels=config.latent_channels,
         motion_channels=max(1, config.latent_channels // 8),

@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from talking_portrait_ros.frames.avatar import drawn_avatar
 from talking_portrait_ros.frames.reference_vae import FAMILY
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
+from talking_portrait_ros.frames.reference_vae.load import build_model, config_of
 from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
-from talking_portrait_ros.presets import FRAMES
+from talking_portrait_ros.presets import FRAMES, frames_spec
 
 SIDE = 64
 
@@ -108,6 +110,24 @@ def test_references_are_looked_at() -> None:
     latents = model.encode(_frames(5)).mean
     outs = [model.decode(latents, model.encode_references(_frames(1, s))).frames for s in (2, 3)]
     assert (outs[0] - outs[1]).abs().max() > 0.01
+
+
+def test_the_card_of_the_weights_knows_their_network() -> None:
+    config = config_of("ref_vae_512")
+    assert config == ReferenceVaeConfig.from_dict(frames_spec("ref_vae_512").options)
+    with pytest.raises(ValueError, match="no_such_weights"):
+        config_of("no_such_weights")
+
+
+def test_shipped_weights_keep_a_picture() -> None:
+    model = build_model(config_of("ref_vae_512"))
+    picture = torch.from_numpy(drawn_avatar().image.copy()).permute(2, 0, 1).float() / 255
+    picture = functional.interpolate(picture[None], (512, 512), mode="area")[None]
+    latents = model.encode(picture).mean
+    for references, least_db in ((picture[:, :0], 25), (picture, 33)):
+        decoded = model.decode(latents, model.encode_references(references)).frames
+        error = (decoded.clamp(0, 1) - picture).square().mean()
+        assert -10 * torch.log10(error) > least_db
 
 
 def _smooth_clips(n: int, side: int) -> torch.Tensor:
