@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from talking_portrait_ros.flow.path import between, velocity_of
 from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
@@ -20,13 +20,8 @@ from talking_portrait_ros.training.block_flow.batches import (
 )
 from talking_portrait_ros.training.block_flow.config import BlockFlowTraining, Stage
 from talking_portrait_ros.training.block_flow.material import Material
-from talking_portrait_ros.training.loop.checkpoints import (
-    load_optimiser_tensors,
-    optimiser_tensors,
-    prefixed,
-    under,
-)
 from talking_portrait_ros.training.loop.ema import Ema
+from talking_portrait_ros.training.loop.learner import descend, learned_tensors, load_learned
 from talking_portrait_ros.training.loop.schedule import (
     CosineSchedule,
     seed_step,
@@ -104,7 +99,7 @@ class Trainer:
         loss = self.loss(batch, block_steps, stage, generator)
         loss.backward()
         numbers = {"learning_rate": self._schedule.at(step), "loss": float(loss.detach())}
-        numbers["gradient"] = self._descend()
+        numbers["gradient"] = descend(self.model, self._optimiser, self.config.clip_norm)
         self.ema.update(self.model, step + 1)
         return {**numbers, "step_ms": 1000 * (time.perf_counter() - begun_s)}
 
@@ -128,11 +123,7 @@ class Trainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """What a checkpoint keeps."""
-        return (
-            prefixed("model", self.model.state_dict())
-            | prefixed("ema", self.ema.model.state_dict())
-            | prefixed("moments", optimiser_tensors(self.model, self._optimiser))
-        )
+        return learned_tensors(self.model, self.ema, self._optimiser)
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Go on from what `tensors` gave.
@@ -140,15 +131,7 @@ class Trainer:
         Raises:
             ValueError: they are those of another model.
         """
-        try:
-            self.model.load_state_dict(under("model", tensors))
-            self.ema.model.load_state_dict(under("ema", tensors))
-        except RuntimeError as error:
-            raise ValueError(
-                f"out={self.config.out!r} holds checkpoints of another model; choose another "
-                "folder or the preset that they were made with"
-            ) from error
-        load_optimiser_tensors(self.model, self._optimiser, under("moments", tensors))
+        load_learned(tensors, self.model, self.ema, self._optimiser, self.config.out)
 
     def _told(self, batch: Batch, chance: torch.Generator) -> Told:
         model, config = self.model, self.config
@@ -211,13 +194,6 @@ class Trainer:
         counts = (scale / scale.mean())[:, None, None]
         counts = counts / t.clamp(min=_LEAST_TIME).square()[..., None, None, None]
         return ((said.float() - wanted).square() * counts).mean()
-
-    def _descend(self) -> float:
-        """The optimiser's step; the length of the gradient. Not taken where that is not finite."""
-        length = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-        if torch.isfinite(length):
-            self._optimiser.step()
-        return float(length)
 
 
 def sound_of(model: BlockFlow, batch: Batch, is_unguided: Tensor | None = None) -> Tensor:

@@ -7,17 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
-from talking_portrait_ros.training.loop.checkpoints import (
-    load_optimiser_tensors,
-    optimiser_tensors,
-    prefixed,
-    under,
-)
+from talking_portrait_ros.training.loop.checkpoints import prefixed, under
 from talking_portrait_ros.training.loop.ema import Ema
+from talking_portrait_ros.training.loop.learner import descend, learned_tensors, load_learned
 from talking_portrait_ros.training.loop.schedule import (
     CosineSchedule,
     seed_step,
@@ -88,12 +84,8 @@ class Trainer:
     def tensors(self) -> dict[str, Tensor]:
         """What a checkpoint keeps."""
         adversary = self._adversary.tensors() if self._adversary else {}
-        return (
-            prefixed("model", self.model.state_dict())
-            | prefixed("ema", self.ema.model.state_dict())
-            | prefixed("moments", optimiser_tensors(self.model, self._optimiser))
-            | prefixed("adversary", adversary)
-        )
+        learned = learned_tensors(self.model, self.ema, self._optimiser)
+        return learned | prefixed("adversary", adversary)
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Go on from what `tensors` gave.
@@ -101,15 +93,7 @@ class Trainer:
         Raises:
             ValueError: they are those of another model.
         """
-        try:
-            self.model.load_state_dict(under("model", tensors))
-            self.ema.model.load_state_dict(under("ema", tensors))
-        except RuntimeError as error:
-            raise ValueError(
-                f"out={self.config.out!r} holds checkpoints of another model; choose another "
-                "folder or the preset that they were made with"
-            ) from error
-        load_optimiser_tensors(self.model, self._optimiser, under("moments", tensors))
+        load_learned(tensors, self.model, self.ema, self._optimiser, self.config.out)
         if self._adversary:
             self._adversary.load(under("adversary", tensors))
 
@@ -152,10 +136,7 @@ class Trainer:
 
     def _descend(self) -> float:
         """The optimiser's step; the length of the gradient. Not taken where that is not finite."""
-        length = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-        if torch.isfinite(length):
-            self._optimiser.step()
-        return float(length)
+        return descend(self.model, self._optimiser, self.config.clip_norm)
 
 
 def _groups(model: ReferenceVae) -> list[dict[str, Any]]:
