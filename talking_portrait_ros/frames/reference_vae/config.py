@@ -26,9 +26,9 @@ class ReferenceVaeConfig(Config):
     patch: int = param(8, "side of the square of pixels that is one position of level 0",
                        choices=(1, 2, 4, 8))  # fmt: skip
     latent_channels: int = param(64, "channels of the latent", minimum=1)
-    widths: tuple[int, ...] = param((48, 96, 192, 192), "encoder channels per level")
+    widths: tuple[int, ...] = param((32, 64, 128, 128), "encoder channels per level")
     blocks: tuple[int, ...] = param((1, 1, 1, 1), "encoder residual blocks per level")
-    decoder_widths: tuple[int, ...] = param((48, 96, 192, 192), "decoder channels per level")
+    decoder_widths: tuple[int, ...] = param((32, 64, 128, 128), "decoder channels per level")
     decoder_blocks: tuple[int, ...] = param((0, 1, 1, 1), "decoder residual blocks per level")
     time_kernels: tuple[int, ...] = param((1, 1, 1, 3), "temporal kernel per level")
     down_times: tuple[int, ...] = param((2, 2, 1), "division of the rate between levels")
@@ -39,12 +39,12 @@ class ReferenceVaeConfig(Config):
                             choices=("residual", "interpolation"))  # fmt: skip
     resampling_kernel: int = param(1, "convolution of the resamplings", choices=(1, 3))
     fusion_level: int = param(2, "level at which the references are attended to", minimum=0)
-    fusion_blocks: int = param(2, "transformer blocks of the fusion", minimum=0)
-    fusion_head: int = param(48, "width of an attention head", minimum=4)
+    fusion_blocks: int = param(1, "transformer blocks of the fusion", minimum=0)
+    fusion_head: int = param(32, "width of an attention head", minimum=4)
     fusion_mlp_ratio: int = param(2, "hidden width of the MLP / width", minimum=1)
-    warp_width: int = param(24, "channels of the reference details that are moved by a predicted "
+    warp_width: int = param(8, "channels of the reference details that are moved by a predicted "
                                 "warp; 0: no warp, cross-attention alone", minimum=0)  # fmt: skip
-    paint_width: int = param(40, "channels that the pixels are painted from", minimum=1)
+    paint_width: int = param(24, "channels that the pixels are painted from", minimum=1)
     paint_stride: int = param(2, "pixels per painted one; the references supply what is finer",
                               choices=(1, 2, 4))  # fmt: skip
     motion_channels: int = param(8, "channels of the latent that tell the linear path what moves "

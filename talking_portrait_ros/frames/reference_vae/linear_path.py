@@ -20,6 +20,7 @@ from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.nn.memory import Memory, is_fresh
 
 WHITENING = 0.5  # 0: channels keep the spread of their component, 1: all have spread 1
+MORE_IN_KEYS, MORE_IN_MOTION = 1.5, 4.0  # that mouth and eyes count when components are fitted
 _LAST_KEY = "linear path: last key"
 _EVERY = 2  # of the pictures that keys are fitted to
 
@@ -100,30 +101,42 @@ class LinearPath(nn.Module):
         return cells.movedim(2, -2).flatten(-2)
 
     @torch.no_grad()
-    def fit(self, clips: Tensor) -> None:
-        """Begin as the principal components of shrunk clips [N, 1 + f n, h, w, 3], 0..1."""
-        self._fit_keys(clips.flatten(0, 1)[::_EVERY, None])
+    def fit(self, clips: Tensor, features: Tensor) -> None:
+        """Begin as principal components.
+
+        Args:
+            clips: shrunk clips [N, 1 + f n, h, w, 3], 0..1.
+            features: how far a place is mouth or eyes, 0..1, [N, 1 + f n, s, s].
+        """
+        chosen = slice(None, None, _EVERY)
+        self._fit_keys(clips.flatten(0, 1)[chosen, None], features.flatten(0, 1)[chosen])
         keys = self._key_pictures(self._code(clips[:, :: self.time_factor]))
         between = clips[:, 1:].unflatten(1, (-1, self.time_factor))[:, :, :-1]
-        missed = self._missed(between - self._blend(keys)).flatten(0, 3)
-        mean, vectors, variances = _components(missed, self.motion_analysis.out_features)
-        spread = _spread(variances)
-        _set(self.motion_analysis, self.motion_synthesis, mean, vectors, spread)
+        missed = self._missed(between - self._blend(keys))  # [N, n, h_z, w_z, numbers]
+        seen = features[:, self.time_factor // 2 :: self.time_factor][:, : missed.shape[1]]
+        counts = 1 + MORE_IN_MOTION * _most(seen.flatten(0, 1), missed.shape[2]).flatten()
+        mean, vectors, variances = _components(
+            missed.flatten(0, 3), self.motion_analysis.out_features, counts
+        )
+        _set(self.motion_analysis, self.motion_synthesis, mean, vectors, _spread(variances))
 
-    def _fit_keys(self, pictures: Tensor) -> None:
-        """Components of blocks, turned to be as near as can be to those of single positions."""
-        rows = _parted(pictures, self.side).flatten(0, 3)
-        _, alone, variances = _components(rows, self.n_key)
-        blocks = _parted(pictures, self.cells * self.side).flatten(0, 3)
-        mean, vectors, _ = _components(blocks, self.cells**2 * self.n_key)
-        n_cells = self.cells**2
-        side = self.cells * self.side
-        placed = torch.zeros(n_cells, self.n_key, n_cells, len(alone))
+    def _fit_keys(self, pictures: Tensor, features: Tensor) -> None:
+        """Components of blocks, turned to be as near as can be to those of single positions.
+
+        `pictures` [N, 1, h, w, 3] with `features` [N, s, s].
+        """
+        n_cells, side = self.cells**2, self.cells * self.side
+        parts = [_parted(pictures, size) for size in (self.side, side)]
+        counts = [1 + MORE_IN_KEYS * _most(features, part.shape[2]).flatten() for part in parts]
+        rows = [part.flatten(0, 3) for part in parts]
+        _, alone, variances = _components(rows[0], self.n_key, counts[0])
+        mean, vectors, _ = _components(rows[1], n_cells * self.n_key, counts[1])
+        placed = alone.new_zeros(n_cells, self.n_key, n_cells, len(alone))
         for cell in range(n_cells):
-            placed[cell, :, cell] = alone.T.cpu()
-        pictures_of = placed.view(-1, self.cells, self.cells, len(alone))  # one block each
-        near = _parted(_joined(pictures_of[:, None], self.side), side).flatten(0, 3).T
-        near = vectors @ (vectors.T @ near.to(vectors.device))  # [numbers, channels]
+            placed[cell, :, cell] = alone.T
+        squares = placed.view(-1, 1, self.cells, self.cells, len(alone))
+        near = _parted(_joined(squares, self.side), side).flatten(0, 3).T
+        near = vectors @ (vectors.T @ near)  # [numbers, channels]
         values, turn = torch.linalg.eigh(near.T @ near)
         near = near @ (turn * values.clamp(min=1e-8).rsqrt()) @ turn.T  # orthonormal again
         _set(self.analysis, self.synthesis, mean, near, _spread(variances).repeat(n_cells))
@@ -162,11 +175,17 @@ def _unfolded(blocks: Tensor, cells: int) -> Tensor:
     return codes.reshape(b, t, h * cells, w * cells, -1)
 
 
-def _components(rows: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, main components [numbers, n] and their variances of `rows` [N, numbers]."""
-    mean = rows.mean(dim=0)
-    centred = rows - mean
-    variances, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
+def _most(features: Tensor, side: int) -> Tensor:
+    """The most of features [N, s, s] within each of side x side squares, [N, side, side]."""
+    return functional.adaptive_max_pool2d(features, side)
+
+
+def _components(rows: Tensor, n: int, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, main components [numbers, n] and variances of rows [N, numbers] that count [N]."""
+    shares = (counts / counts.sum())[:, None]
+    mean = (rows * shares).sum(dim=0)
+    centred = (rows - mean) * shares.sqrt()
+    variances, vectors = torch.linalg.eigh(centred.T @ centred)
     return mean, vectors[:, -n:], variances[-n:]
 
 

@@ -21,6 +21,7 @@ from talking_portrait_ros.training.loop.checkpoints import (
 from talking_portrait_ros.training.loop.history import History, Means, plot_history
 from talking_portrait_ros.training.loop.progress import ProgressLine
 from talking_portrait_ros.training.loop.stopping import Stopper
+from talking_portrait_ros.training.reference_vae.batches import features_of
 from talking_portrait_ros.training.reference_vae.clips import (
     EXTRA_FRAMES,
     FIRST_HELD_OUT_SEED,
@@ -156,7 +157,8 @@ class Run:
         made = [maker.clip(seed, drawn, _LINEAR_PATH_FRAMES) for seed in range(_LINEAR_PATH_CLIPS)]
         clips = torch.stack([clip.frames for clip in made]).float() / 255
         small = functional.avg_pool2d(clips.flatten(0, 1), drawn // size)
-        self._trainer.begin_linear_path(small.unflatten(0, clips.shape[:2]))
+        features = torch.stack([features_of(clip.coordinates)[:, 0] for clip in made])
+        self._trainer.begin_linear_path(small.unflatten(0, clips.shape[:2]), features)
 
     def _held_out_clips(self, stage: Stage) -> list[Clip]:
         maker: ClipMaker = self._sources.held_out()

@@ -56,11 +56,15 @@ class Trainer:
             Adversary(config.learning_rate, config.device) if losses.adversarial else None
         )
 
-    def begin_linear_path(self, clips: Tensor) -> None:
-        """Let the linear path begin as the components of shrunk clips [N, T, 3, h, w]."""
+    def begin_linear_path(self, clips: Tensor, features: Tensor) -> None:
+        """Let the linear path begin as the components of shrunk clips [N, T, 3, h, w].
+
+        `features` [N, T, s, s] say how far places are mouth or eyes.
+        """
         if self.model.linear is None:
             return
-        self.model.linear.fit(clips.permute(0, 1, 3, 4, 2).contiguous().to(self.config.device))
+        pictures = clips.permute(0, 1, 3, 4, 2).contiguous().to(self.config.device)
+        self.model.linear.fit(pictures, features.to(self.config.device))
         self.ema = Ema(self.model, self.config.ema_decay)
 
     def step(self, step: int, stage: Stage, supply: ClipSupply) -> dict[str, float]:

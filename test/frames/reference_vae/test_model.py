@@ -144,7 +144,7 @@ def test_the_linear_path_begins_as_principal_components() -> None:
     assert model.linear is not None
     side = model.config.space_factor // model.config.base_stride
     clips = _smooth_clips(200, side)
-    model.linear.fit(clips)
+    model.linear.fit(clips, torch.zeros(200, 5, 4, 4))
     latents = model.linear.encode(clips[:1], None)
     assert torch.allclose(model.linear.decode(latents, None), clips[:1], atol=1e-3)
     nothing = model.encode_references(torch.zeros(1, 0, 3, 64, 64))
@@ -161,7 +161,7 @@ def test_what_the_blend_of_two_keys_misses_is_told_by_the_motion_channels() -> N
     assert model.linear is not None
     clips = _smooth_clips(200, model.config.space_factor // model.config.base_stride)
     clips[:, 2] += 0.3 * torch.rand(200, 1, 1, 1)  # a flash between the keys
-    model.linear.fit(clips)
+    model.linear.fit(clips, torch.zeros(200, 5, 4, 4))
     latents = model.linear.encode(clips[:1], None)
     assert torch.allclose(model.linear.decode(latents, None), clips[:1], atol=1e-2)
     latents[..., -model.config.motion_channels :] = 0
@@ -177,7 +177,7 @@ def test_positions_of_a_block_are_told_by_their_own_numbers_mostly() -> None:
     clips = torch.nn.functional.interpolate(
         torch.rand(300 * 5, 3, 5, 5), size=(side, side), mode="bicubic"
     ).permute(0, 2, 3, 1)
-    linear.fit(clips.unflatten(0, (300, 5)))
+    linear.fit(clips.unflatten(0, (300, 5)), torch.zeros(300, 5, 4, 4))
     latents = linear.encode(clips[None, :1], None)
     assert latents.shape == (1, 1, 2, 2, config.latent_channels)
     whole = linear.decode(latents, None)
@@ -191,7 +191,7 @@ def test_what_keys_can_tell_of_a_difference_is_a_projection() -> None:
     torch.manual_seed(0)
     linear = ReferenceVae(_config()).eval().requires_grad_(False).linear
     assert linear is not None
-    linear.fit(_smooth_clips(200, linear.side))
+    linear.fit(_smooth_clips(200, linear.side), torch.zeros(200, 5, 4, 4))
     difference = torch.randn(1, 2, linear.side, linear.side, 3)
     once = linear.told(difference)
     assert torch.allclose(linear.told(once), once, atol=1e-4)

@@ -98,7 +98,9 @@ def test_the_linear_path_begins_as_a_picture(clips):
     stride = trainer.model.config.base_stride
     pictures = torch.stack([clip.frames[:5] for clip in clips]).float() / 255
     small = torch.nn.functional.avg_pool2d(pictures.flatten(0, 1), stride)
-    trainer.begin_linear_path(small.unflatten(0, pictures.shape[:2]))
+    trainer.begin_linear_path(
+        small.unflatten(0, pictures.shape[:2]), torch.zeros(len(clips), 5, 4, 4)
+    )
     frame = plain_batch(clips[:1], 1).frames
     for model in (trainer.model, trainer.ema.model):
         with torch.no_grad():
