@@ -70,8 +70,9 @@ class ReferenceVaeConfig(Config):
                       f"a multiple of {self.space_factor}")  # fmt: skip
         self._require("paint_stride", self.patch % self.paint_stride == 0,
                       f"a divisor of the patch, {self.patch}")  # fmt: skip
-        fewer = not self.base_stride or self.motion_channels < self.latent_channels
-        self._require("motion_channels", fewer, "fewer than latent_channels")
+        least, most = self.time_factor, self.latent_channels - 1
+        fits = not self.base_stride or least <= self.motion_channels <= most
+        self._require("motion_channels", fits, f"{least} to {most}")
         fits = not self.base_stride or self.latent_size % self.linear_cells == 0
         self._require("linear_cells", fits, f"a divisor of {self.latent_size}")
         ok = bool(self.base_stride) or not self.warp_width

@@ -1,9 +1,11 @@
 """The linear path: the best linear code of shrunk pictures, which the networks improve on.
 
 64 numbers per 64 x 64 pixels are enough for a good blurred picture by principal components alone.
-Most of them describe the last frame of each step, the *key*; the frames between two keys are the
-blend of them, and the remaining numbers say what the blend gets wrong. (Coding the mean of a step
-instead, or the four frames together, blurs what moves: measured in the family's README.) Keys are
+Most of them describe the last frame of each step, the *key*; the frames between two keys are a
+blend of them. Three numbers say how far each such frame has gone from the one key to the other
+(a mouth does not open evenly), the few that remain what the blend gets wrong. (Coding the mean of
+a step instead, or the four frames together, blurs what moves: measured in the family's README.)
+Keys are
 coded in blocks of several positions, which leaves fewer seams and more detail; yet each position's
 numbers mean nearly what they would alone, the same everywhere. All four maps begin as principal
 components, so that training starts from a picture instead of from noise. S1 has no such path; it
@@ -21,6 +23,9 @@ from talking_portrait_ros.nn.memory import Memory, is_fresh
 
 WHITENING = 0.5  # 0: channels keep the spread of their component, 1: all have spread 1
 MORE_IN_KEYS, MORE_IN_MOTION = 1.5, 4.0  # that mouth and eyes count when components are fitted
+STILL = 2e-3  # squared difference of two keys below which the pace between them is left even
+LEAST_PACE, MOST_PACE = -0.5, 1.5  # of the way from key to key
+PACE_UNIT = 0.25  # of the way that a latent number of 1 means
 _LAST_KEY = "linear path: last key"
 _EVERY = 2  # of the pictures that keys are fitted to
 
@@ -34,8 +39,8 @@ class LinearPath(nn.Module):
         self.cells = config.linear_cells
         self.time_factor = config.time_factor
         n_numbers, n_between = 3 * self.side**2, self.time_factor - 1
-        n_motion, n_cells = config.motion_channels, self.cells**2
-        self.n_key = config.latent_channels - n_motion
+        n_motion, n_cells = config.motion_channels - n_between, self.cells**2
+        self.n_key = config.latent_channels - config.motion_channels
         self.analysis = nn.Linear(n_cells * n_numbers, n_cells * self.n_key)
         self.synthesis = nn.Linear(n_cells * self.n_key, n_cells * n_numbers)
         self.motion_analysis = nn.Linear(n_between * n_numbers, n_motion)
@@ -48,7 +53,9 @@ class LinearPath(nn.Module):
         codes = self._code(pictures[:, first_key :: self.time_factor])
         keys = self._with_last(self._key_pictures(codes), memory)
         between = pictures[:, fresh:].unflatten(1, (-1, self.time_factor))[:, :, :-1]
-        motion = self.motion_analysis(self._missed(between - self._blend(keys)))
+        paces = self._paces(between, keys)
+        missed = self.motion_analysis(self._missed(between - self._blend(keys, paces)))
+        motion = torch.cat([paces.movedim(2, -1) / PACE_UNIT, missed], dim=-1)
         if fresh:  # the first step is a key alone
             motion = functional.pad(motion, (0, 0, 0, 0, 0, 0, 1, 0))
         return torch.cat([codes, motion], dim=-1)
@@ -58,11 +65,12 @@ class LinearPath(nn.Module):
         fresh = is_fresh(memory)
         own = self._key_pictures(latents[..., : self.n_key])
         keys = self._with_last(own, memory)
-        missed = self.motion_synthesis(latents[:, fresh:, ..., self.n_key :])
+        motion = latents[:, fresh:, ..., self.n_key :]
+        paces, missed = motion.tensor_split([self.time_factor - 1], dim=-1)
+        missed = self.motion_synthesis(missed)
         missed = missed.unflatten(-1, (self.time_factor - 1, -1)).movedim(-2, 2)
-        between = self._blend(keys) + _joined(missed.flatten(1, 2), self.side).unflatten(
-            1, missed.shape[1:3]
-        )
+        blend = self._blend(keys, PACE_UNIT * paces.movedim(-1, 2))
+        between = blend + _joined(missed.flatten(1, 2), self.side).unflatten(1, missed.shape[1:3])
         steps = torch.cat([between, own[:, fresh:, None]], dim=2).flatten(1, 2)
         return torch.cat([own[:, :1], steps], dim=1) if fresh else steps
 
@@ -89,11 +97,44 @@ class LinearPath(nn.Module):
         memory.recent[_LAST_KEY] = keys[:, -1:].clone()
         return torch.cat([*known, keys], dim=1)
 
-    def _blend(self, keys: Tensor) -> Tensor:
-        """From n + 1 keys [B, n + 1, ...] the frames between each two, [B, n, f - 1, ...]."""
-        share = torch.arange(1, self.time_factor, device=keys.device) / self.time_factor
-        share = share.to(keys.dtype).view(1, 1, -1, 1, 1, 1)
-        return torch.lerp(keys[:, :-1, None], keys[:, 1:, None], share)
+    def _even(self, like: Tensor) -> Tensor:
+        """How far frames have gone from key to key at an even pace, [1, 1, f - 1, 1, 1]."""
+        share = torch.arange(1, self.time_factor, device=like.device) / self.time_factor
+        return share.to(like.dtype).view(1, 1, -1, 1, 1)
+
+    def _paces(self, between: Tensor, keys: Tensor) -> Tensor:
+        """How much further frames have gone from key to key than evenly, by least squares.
+
+        Args:
+            between: [B, n, f - 1, h, w, 3].
+            keys: [B, n + 1, h, w, 3].
+
+        Returns:
+            [B, n, f - 1, h_z, w_z], each over twice the width of its position.
+        """
+        even = self._even(keys)
+        way = (keys[:, 1:] - keys[:, :-1])[:, :, None]
+        missed = between - keys[:, :-1, None] - even[..., None] * way
+        gone, whole = (missed * way).sum(dim=-1), way.square().sum(dim=-1)
+        window = {"kernel_size": 2 * self.side, "stride": self.side, "padding": self.side // 2}
+        gone, whole = (
+            functional.avg_pool2d(x.flatten(0, 1), **window).unflatten(0, x.shape[:2])
+            for x in (gone, whole)
+        )
+        further = gone / (whole + STILL)
+        return torch.minimum(torch.maximum(further, LEAST_PACE - even), MOST_PACE - even)
+
+    def _blend(self, keys: Tensor, paces: Tensor) -> Tensor:
+        """The frames between each two of n + 1 keys, [B, n, f - 1, h, w, 3].
+
+        Args:
+            keys: [B, n + 1, h, w, 3].
+            paces: as `_paces` gives them.
+        """
+        size = keys.shape[2:4]
+        smooth = functional.interpolate(paces.flatten(0, 1), size, mode="bilinear")
+        shares = self._even(keys) + smooth.unflatten(0, paces.shape[:2])
+        return torch.lerp(keys[:, :-1, None], keys[:, 1:, None], shares[..., None])
 
     def _missed(self, between: Tensor) -> Tensor:
         """Pictures [B, n, f - 1, h, w, 3] as rows of each position, [B, n, h_z, w_z, numbers]."""
@@ -112,7 +153,8 @@ class LinearPath(nn.Module):
         self._fit_keys(clips.flatten(0, 1)[chosen, None], features.flatten(0, 1)[chosen])
         keys = self._key_pictures(self._code(clips[:, :: self.time_factor]))
         between = clips[:, 1:].unflatten(1, (-1, self.time_factor))[:, :, :-1]
-        missed = self._missed(between - self._blend(keys))  # [N, n, h_z, w_z, numbers]
+        blend = self._blend(keys, self._paces(between, keys))
+        missed = self._missed(between - blend)  # [N, n, h_z, w_z, numbers]
         seen = features[:, self.time_factor // 2 :: self.time_factor][:, : missed.shape[1]]
         counts = 1 + MORE_IN_MOTION * _most(seen.flatten(0, 1), missed.shape[2]).flatten()
         mean, vectors, variances = _components(

@@ -50,5 +50,5 @@ def _vae_config(config: BlockRectifiedFlowConfig) -> ReferenceVaeConfig:
         return config_of(config.vae)
     return ReferenceVaeConfig(
         resolution=_SIDE_PX * config.latent_size, latent_channels=config.latent_channels,
-        motion_channels=max(1, config.latent_channels // 8),
+        motion_channels=max(4, config.latent_channels // 8),
     )  # fmt: skip
