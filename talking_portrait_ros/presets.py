@@ -165,6 +165,17 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 
+SKETCHES: dict[str, Preset] = {
+    "block_flow_paper_512": Preset(
+        description="S1 at the paper's scale, 512x512",
+        resolution=512,
+        features=StageSpec("log_mel", {"lookahead_ms": 60}),
+        latents=LATENTS["block_flow_paper_512"],
+        frames=FRAMES["ref_vae_paper_512"],
+    ),
+}
+"""Pipelines without weights: their speed can be measured, but they have nothing to show."""
+
 
 def preset(name: str) -> Preset:
     """The preset called `name`.
@@ -172,6 +183,11 @@ def preset(name: str) -> Preset:
     Raises:
         ValueError: no such preset; lists the ones there are.
     """
+    if name in SKETCHES:
+        raise ValueError(
+            f"preset={name!r} has no weights and nothing to show; `talking-portrait bench` "
+            "measures its speed"
+        )
     if name not in PRESETS:
         raise ValueError(f"preset={name!r} does not exist; choose one of {', '.join(PRESETS)}")
     return PRESETS[name]

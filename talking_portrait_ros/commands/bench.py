@@ -27,10 +27,11 @@ from talking_portrait_ros.commands.options import (
 from talking_portrait_ros.commands.run import Sound, build_graph, check_portraits
 from talking_portrait_ros.commands.tables import figures_table, latency_table, load_table
 from talking_portrait_ros.device import require_device
-from talking_portrait_ros.presets import FRAMES, preset, with_recording
+from talking_portrait_ros.presets import FRAMES, SKETCHES, preset, with_recording
 
 if TYPE_CHECKING:
     from talking_portrait_ros.evaluation.decoder_speed import DecoderRun
+    from talking_portrait_ros.evaluation.pipeline_speed import PipelineRun
 
 RATE_HZ = 16_000
 TEXT = (
@@ -53,6 +54,19 @@ TEXT = (
 @preset_option()
 @latents_option()
 @device_option()
+@click.option(
+    "--alone",
+    is_flag=True,
+    help="Measure the pipeline without a graph, as fast as it goes. Always so for those without "
+    f"weights: {', '.join(SKETCHES)}.",
+)
+@click.option(
+    "--blocks",
+    default=24,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="With --alone: blocks to time after the first.",
+)
 @click.option(
     "--frames",
     "decoder",
@@ -78,7 +92,7 @@ TEXT = (
     default=1,
     show_default=True,
     type=click.IntRange(1, 64),
-    help="With --frames: CPU threads of torch.",
+    help="With --frames or --alone: CPU threads of torch.",
 )
 @click.option("--fast", is_flag=True, help="With --frames on a GPU: bfloat16 and CUDA graphs.")
 @click.option("--json", "json_path", metavar="FILE", help="Write every figure here.")
@@ -90,6 +104,8 @@ def bench(
     preset_name: str,
     recording: str | None,
     device: str,
+    alone: bool,
+    blocks: int,
     decoder: str | None,
     steps: int,
     references: int,
@@ -97,7 +113,7 @@ def bench(
     fast: bool,
     json_path: str | None,
 ) -> None:
-    """Measure the live graph: latencies, frame rate, deadline misses, load; or a decoder alone."""
+    """Measure the live graph: latencies, frame rate, deadline misses, load; or less than it."""
     if json_path is not None:
         check_json_path(json_path)
     if decoder is not None:
@@ -105,6 +121,12 @@ def bench(
 
         run = DecoderRun(decoder, require_device(device), steps, references, threads, fast)
         bench_decoder(run, json_path)
+        return
+    if alone or preset_name in SKETCHES:
+        from talking_portrait_ros.evaluation.pipeline_speed import PipelineRun
+
+        whole = PipelineRun(preset_name, require_device(device), blocks, threads)
+        bench_pipeline(whole, json_path)
         return
     resolution = with_recording(preset(preset_name), recording).resolution
     paths = check_portraits(portraits)
@@ -146,6 +168,16 @@ def bench_decoder(run: DecoderRun, json_path: str | None) -> None:
     console.print(figures_table(f"{run.frames} alone", figures))
     if figures["weights"] == "random":
         console.print("random weights: the speed is that of trained ones, the pictures are noise")
+    if json_path is not None:
+        Path(json_path).write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def bench_pipeline(run: PipelineRun, json_path: str | None) -> None:
+    """Measure a pipeline alone."""
+    from talking_portrait_ros.evaluation.pipeline_speed import measure_pipeline
+
+    figures = measure_pipeline(run) | {"machine": machine_name()}
+    Console().print(figures_table(f"{run.preset} alone", figures))
     if json_path is not None:
         Path(json_path).write_text(json.dumps(figures, indent=2) + "\n")
 

@@ -103,7 +103,7 @@ def _measured(run: DecoderRun) -> dict[str, Any]:
         "references_ms": float(np.median(starts[1:])),
         "parameters": _parameters(stage),
         "macs_per_frame": macs,
-        "peak_memory_mb": _peak_memory_mb(run.device),
+        "peak_memory_mb": peak_memory_mb(run.device),
         "matmul_ms": matmul_ms,
         "matmul_gmacs_per_s": macs_per_ms / 1e6,
         "frame_per_matmul": median_ms / matmul_ms,
@@ -193,7 +193,7 @@ def _parameters(stage: AnyStage) -> dict[str, int]:
     }
 
 
-def _peak_memory_mb(device: str) -> float:
+def peak_memory_mb(device: str) -> float:
     """Most memory so far: of the GPU, or of this process with all its libraries."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(device) / 2**20

@@ -116,9 +116,11 @@ class LinearPath(nn.Module):
         way = (keys[:, 1:] - keys[:, :-1])[:, :, None]
         missed = between - keys[:, :-1, None] - even[..., None] * way
         gone, whole = (missed * way).sum(dim=-1), way.square().sum(dim=-1)
-        window = {"kernel_size": 2 * self.side, "stride": self.side, "padding": self.side // 2}
+        window, half = 2 * self.side, self.side // 2
         gone, whole = (
-            functional.avg_pool2d(x.flatten(0, 1), **window).unflatten(0, x.shape[:2])
+            functional.avg_pool2d(x.flatten(0, 1), window, self.side, half).unflatten(
+                0, x.shape[:2]
+            )
             for x in (gone, whole)
         )
         further = gone / (whole + STILL)
