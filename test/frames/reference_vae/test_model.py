@@ -160,12 +160,28 @@ def test_what_the_blend_of_two_keys_misses_is_told_by_the_motion_channels() -> N
     model = ReferenceVae(_config()).eval().requires_grad_(False)
     assert model.linear is not None
     clips = _smooth_clips(200, model.config.space_factor // model.config.base_stride)
-    clips[:, 2] += 0.3 * torch.rand(200, 1, 1, 1)  # a flash between the keys
+    clips = clips[:, :1].repeat(1, 5, 1, 1, 1)
+    clips[:, 2] += 0.3 * torch.rand(200, 1, 1, 1)  # a flash between keys that are alike
     model.linear.fit(clips, torch.zeros(200, 5, 4, 4))
     latents = model.linear.encode(clips[:1], None)
     assert torch.allclose(model.linear.decode(latents, None), clips[:1], atol=1e-2)
     latents[..., -model.config.motion_channels :] = 0
     assert not torch.allclose(model.linear.decode(latents, None), clips[:1], atol=2e-2)
+
+
+def test_an_uneven_pace_from_key_to_key_is_told() -> None:
+    torch.manual_seed(0)
+    model = ReferenceVae(_config()).eval().requires_grad_(False)
+    assert model.linear is not None
+    clips = _smooth_clips(200, model.config.space_factor // model.config.base_stride)
+    model.linear.fit(clips, torch.zeros(200, 5, 4, 4))  # all of even pace
+    first, last = clips[:1, :1], clips[:1, -1:]
+    done = torch.tensor([0.0, 0.7, 0.8, 0.9, 1.0]).view(1, 5, 1, 1, 1)
+    uneven = torch.lerp(first, last, done)
+    decoded = model.linear.decode(model.linear.encode(uneven, None), None)
+    way = (last - first).abs().mean()
+    assert (decoded - uneven).abs().mean() < 0.05 * way
+    assert (clips[:1] - uneven).abs().mean() > 0.1 * way
 
 
 def test_positions_of_a_block_are_told_by_their_own_numbers_mostly() -> None:
