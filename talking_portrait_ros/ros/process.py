@@ -14,6 +14,7 @@ from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from talking_portrait_ros.ros.avatar_node import AvatarNode
+from talking_portrait_ros.ros.shared_memory import remove_dead_segments
 
 # Fast DDS profiles: for this host alone, and for several hosts.
 LOCALHOST = Path(__file__).with_name("fastdds_localhost.xml")
@@ -57,6 +58,7 @@ def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda which, _frame: stopped.append(which))
     set_environment()
+    remove_dead_segments()  # those of the life before, if it was killed
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
         node = build()

@@ -8,10 +8,11 @@ milliseconds; picture and sound always together.
 
 Where the expected frame is not there, the period passes all the same and the sound goes on: the
 screen shows a blend of the neighbours if the next frame has already come, else the newest frame
-that came too late, else the last one again. It is never black.
+that came too late, else the last one again, and after four such periods the face at rest. It is
+never black.
 
-A flush makes everything of lower epochs void: the sound dies away within 5 ms, the face is held,
-and fades into the first frame of the new epoch.
+A flush makes everything of lower epochs void: the sound dies away within 5 ms, the face goes to
+rest within two periods, and fades into the first frame of the new epoch.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class Presenter:
     def flush(self, epoch: int) -> None:
         """Make everything of other epochs void."""
         if epoch != self._epoch:
-            self._epoch = epoch
+            self._epoch, self._newest_ns = epoch, None
             self.counts.flushes += 1
             self._break()
             self._sound.clear()
@@ -232,6 +233,8 @@ class Presenter:
         assert self._picture is not None
         self._picture.pause()
         kind: Kind = "eased" if self._settling else "inserted"
+        if self._settling:
+            self._picture.relax()
         cut, played = self._tail is not None, self._played_standing()
         image, header = self._picture.image(), Header(due_ns, epoch=self._epoch)
         return Presented(kind, image, header, None, due_ns, due_ns, False, None, played, cut)
@@ -241,6 +244,9 @@ class Presenter:
         assert self._expected is not None and self._picture is not None
         frame = self._expected
         kind = self._picture.draw(frame, self._buffer)
+        if kind == "own":
+            n_samples = self._timebase.samples_per_frame
+            self._picture.heard(self._sound.at(frame * n_samples, n_samples))
         on_time = kind == "own" and now_ns - due_ns < self._timebase.frame_ns
         captured_ns = self._buffer.capture_ns(frame)
         wait_ms = max(0, now_ns - self._picture.arrived_ns) / NS_PER_MS
