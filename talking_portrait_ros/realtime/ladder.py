@@ -15,7 +15,9 @@ from talking_portrait_ros.stage import Rung
 
 WINDOW_MS = 320.0  # of the stream, over which the work is averaged
 LEAST_MS = 120.0  # that have to be known before a step down
-BACKLOG_MS = 120.0  # of the stream, waiting beside the chunk in work
+WHOLE_MS = 160.0  # a chunk of this length is an average in itself
+BACKLOG_MS = 200.0  # of the stream, waiting beside the chunk in work
+DRAINING = 0.6  # load at which a backlog goes away by itself
 SPARE = 0.8  # share of the budget that the work of the rung above must stay below
 PATIENCE_MS = 600.0  # of the stream, in which a step up must look possible all the time
 MOST_PATIENCE_MS = 10_000.0
@@ -66,7 +68,7 @@ class Ladder:
         self._held_ms += stream_ms
         if self._rose and self._held_ms >= SETTLED_MS:
             self._rose, self._patience_ms = False, PATIENCE_MS
-        late = waiting_ms > BACKLOG_MS + stream_ms
+        late = waiting_ms > BACKLOG_MS + stream_ms and self._load() > DRAINING
         if self._is_too_much(late):
             self._calm_ms = 0.0
             return self.rung + 1 < len(self._rungs) and self._step_down(late, waiting_ms)
@@ -74,8 +76,13 @@ class Ladder:
         return self._calm_ms >= self._patience_ms and self._step_up()
 
     def _load(self) -> float:
-        """Work per stretch of the stream."""
-        return sum(w for w, _ in self._recent) / max(1e-9, sum(s for _, s in self._recent))
+        """Work per stretch of the stream. A single stray chunk is no load: it is left out."""
+        work = [work_ms for work_ms, _ in self._recent]
+        stream_ms = sum(stream_ms for _, stream_ms in self._recent)
+        longest_ms = max((stream_ms for _, stream_ms in self._recent), default=0.0)
+        if longest_ms >= WHOLE_MS or len(work) < 2:
+            return sum(work) / max(1e-9, stream_ms)
+        return (sum(work) - max(work)) / (stream_ms - longest_ms)
 
     def _is_too_much(self, late: bool) -> bool:
         known_ms = sum(stream_ms for _, stream_ms in self._recent)

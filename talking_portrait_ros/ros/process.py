@@ -32,13 +32,13 @@ def set_environment() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def make_executor() -> Executor:
-    """The executor of every process.
+def make_executor(context: rclpy.Context | None = None) -> Executor:
+    """The executor of every process, of `context` where one is given.
 
     Not rclpy's EventsExecutor: that of rclpy 9.1.2 delivered 0 of 4500 messages between two
     processes and kept a core busy, where this one delivered all of them.
     """
-    return SingleThreadedExecutor()
+    return SingleThreadedExecutor(context=context)
 
 
 def run_node(build: Callable[[], AvatarNode[Any]]) -> int:

@@ -1,0 +1,45 @@
+"""Figures of a stretch of frame periods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from talking_portrait_ros.ros.probe import ShownFrame
+
+NS_PER_MS = 1e6
+NS_PER_S = 1e9
+DRAWN_MS = 1.0  # less work than this, and the frames node has repeated a picture
+
+
+def intervals_ms(shown: Sequence[ShownFrame]) -> np.ndarray:
+    """Between one period and the next, [n - 1]."""
+    return np.diff([s.screen_ns for s in shown]) / NS_PER_MS
+
+
+def lags_ms(shown: Sequence[ShownFrame]) -> np.ndarray:
+    """Age of what is seen: capture of the last sample under the last frame drawn, [n]."""
+    lags, captured_ns = [], None
+    for period in shown:
+        drawn = period.work_ms.get("frames", np.inf) > DRAWN_MS
+        if period.is_own and drawn:
+            captured_ns = period.captured_ns
+        if captured_ns is not None:
+            lags.append((period.screen_ns - captured_ns) / NS_PER_MS)
+    return np.array(lags)
+
+
+def settled_after_s(shown: Sequence[ShownFrame], from_ns: int, n_calm: int = 25) -> float:
+    """From `from_ns` to the first of `n_calm` periods in a row with their own frame in time.
+
+    Infinite where there is none.
+    """
+    run: list[ShownFrame] = []
+    for period in (s for s in shown if s.screen_ns >= from_ns):
+        run = [*run, period] if period.state == "shown" else []
+        if len(run) >= n_calm:
+            return (run[0].screen_ns - from_ns) / NS_PER_S
+    return float("inf")
