@@ -15,6 +15,7 @@ from talking_portrait_ros.commands.chaos.timings import NS_PER_MS
 from talking_portrait_ros.commands.chaos.voice import RATE_HZ
 from talking_portrait_ros.evaluation.rig import CLOSED_GAP
 from talking_portrait_ros.evaluation.tracker import FaceTracker, measure
+from talking_portrait_ros.quiet import quiet_stderr
 
 UTTERANCE_S = 2.0
 WATCHED_S = 0.6
@@ -49,7 +50,7 @@ def flush(avatar: LiveAvatar, speech: F32, full: bool) -> list[Proof]:
     """Random interruptions, the same ones each time."""
     avatar.probe.see_pictures()
     chance = random.Random(0)
-    with FaceTracker() as tracker:
+    with quiet_stderr(), FaceTracker() as tracker:  # MediaPipe has much to say
         cuts = [_cut(avatar, speech, chance, tracker) for _ in range(200 if full else 12)]
     open_ms = [cut.closed_ms for cut in cuts if cut.was_open]
     most_ms = FRAME_MS + TRANSPORT_MS

@@ -68,7 +68,7 @@ def _death(avatar: LiveAvatar, node: str, chance: random.Random) -> Death:
         return avatar.nodes().get(node, killed).pid != killed.pid
 
     avatar.wait(is_anew, RESPAWN_S, f"{node} is not started anew")
-    anew_ns = int(avatar.nodes()[node].create_time() * NS_PER_S)
+    anew_ns = time.time_ns()
 
     def is_back() -> bool:
         return _back_ns(avatar, node, killed_ns, anew_ns) is not None
