@@ -27,7 +27,7 @@ from talking_portrait_ros.stage import Degradable, Rung, Stage, require_space
 from talking_portrait_ros.timebase import Timebase
 
 AnyStage = Stage[Any, Any, Any]
-MOST_REPEATS = 50  # in a row; beyond, a source without a clock has begun anew
+MOST_REPEATS = 12  # in a row; beyond, it is the newest chunk that was wrong
 
 
 @dataclass
