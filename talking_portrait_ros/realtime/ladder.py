@@ -16,7 +16,8 @@ from talking_portrait_ros.stage import Rung
 WINDOW_MS = 320.0  # of the stream, over which the work is averaged
 LEAST_MS = 120.0  # that have to be known before a step down
 WHOLE_MS = 160.0  # a chunk of this length is an average in itself
-BACKLOG_MS = 200.0  # of the stream, waiting beside the chunk in work
+WAITING_MS = 40.0  # of the stream: where less waits, the stage has kept up all the same
+BACKLOG_MS = 120.0  # of the stream, waiting beside the chunk in work
 DRAINING = 0.6  # load at which a backlog goes away by itself
 SPARE = 0.8  # share of the budget that the work of the rung above must stay below
 PATIENCE_MS = 600.0  # of the stream, in which a step up must look possible all the time
@@ -69,7 +70,7 @@ class Ladder:
         if self._rose and self._held_ms >= SETTLED_MS:
             self._rose, self._patience_ms = False, PATIENCE_MS
         late = waiting_ms > BACKLOG_MS + stream_ms and self._load() > DRAINING
-        if self._is_too_much(late):
+        if self._is_too_much(late, waiting_ms):
             self._calm_ms = 0.0
             return self.rung + 1 < len(self._rungs) and self._step_down(late, waiting_ms)
         self._calm_ms = self._calm_ms + stream_ms if self._may_rise(late) else 0.0
@@ -84,9 +85,10 @@ class Ladder:
             return sum(work) / max(1e-9, stream_ms)
         return (sum(work) - max(work)) / (stream_ms - longest_ms)
 
-    def _is_too_much(self, late: bool) -> bool:
+    def _is_too_much(self, late: bool, waiting_ms: float) -> bool:
         known_ms = sum(stream_ms for _, stream_ms in self._recent)
-        return known_ms >= LEAST_MS and (late or self._load() > self._budget)
+        over = self._load() > self._budget and waiting_ms >= WAITING_MS
+        return known_ms >= LEAST_MS and (late or over)
 
     def _may_rise(self, late: bool) -> bool:
         """Whether the rung above would leave something of the budget."""

@@ -16,6 +16,7 @@ from talking_portrait_ros.screen.rest import RestingFace
 
 EASE_FRAMES = 2
 HOLD_FRAMES = 4  # longer without a frame, the face goes to rest
+LACKING_FRAMES = 25
 REST_FRAMES = 2  # that it takes to get there
 
 
@@ -36,6 +37,11 @@ class Picture:
     def frame(self) -> int:
         """Index of the frame that is seen; -1 where it is of an earlier stream."""
         return self._frame
+
+    @property
+    def lacks_frames(self) -> bool:
+        """True where none has been in time for a second or so."""
+        return self._paused >= LACKING_FRAMES
 
     @property
     def arrived_ns(self) -> int:

@@ -29,6 +29,7 @@ from talking_portrait_ros.screen.sound import SoundBuffer, fade_in, fade_out, is
 from talking_portrait_ros.timebase import NS_PER_S
 
 NS_PER_MS = 1_000_000
+LATE_FRAMES = 3  # later, a picture would mislead, unless there are no others
 STALL_NS = 2 * NS_PER_S
 SOUND_MARGIN_MS = 2000
 
@@ -214,7 +215,8 @@ class Presenter:
             self.counts.overflow_dropped += self._buffer.keep(frame, waiting)
             return
         self.counts.late_dropped += 1
-        if frame > self._picture.frame:
+        is_timely = self._expected - frame <= LATE_FRAMES
+        if frame > self._picture.frame and (is_timely or self._picture.lacks_frames):
             self._buffer.keep_late(frame, waiting)
 
     def _period(self, due_ns: int, now_ns: int) -> Presented:

@@ -56,7 +56,8 @@ class _BusyCores:
     def __enter__(self) -> _BusyCores:
         n = OVERSUBSCRIPTION * (os.cpu_count() or 1)
         command = [sys.executable, "-S", "-c", "while True: pass"]
-        self._processes = [subprocess.Popen(command) for _ in range(n)]
+        # Each a session of its own: Linux shares the cores among sessions first.
+        self._processes = [subprocess.Popen(command, start_new_session=True) for _ in range(n)]
         return self
 
     def __exit__(self, *exc: object) -> None:

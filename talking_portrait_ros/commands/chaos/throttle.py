@@ -17,7 +17,7 @@ try:
         for number, part in ((signal.SIGCONT, share), (signal.SIGSTOP, 1 - share)):
             os.kill(pid, number)
             due_s = max(due_s + part * period_s, time.monotonic())
-            time.sleep(due_s - time.monotonic() if due_s > time.monotonic() else 0)
+            time.sleep(max(0.0, due_s - time.monotonic()))
 except ProcessLookupError:
     pass
 """

@@ -21,13 +21,16 @@ def intervals_ms(shown: Sequence[ShownFrame]) -> np.ndarray:
 
 
 def lags_ms(shown: Sequence[ShownFrame]) -> np.ndarray:
-    """Age of what is seen: capture of the last sample under the last frame drawn, [n]."""
+    """Age of what is seen: capture of the last sample under the last frame drawn, [<= n].
+
+    A face at rest is of no age.
+    """
     lags, captured_ns = [], None
     for period in shown:
         drawn = period.work_ms.get("frames", np.inf) > DRAWN_MS
         if period.is_own and drawn:
             captured_ns = period.captured_ns
-        if captured_ns is not None:
+        if captured_ns is not None and period.state != "eased":
             lags.append((period.screen_ns - captured_ns) / NS_PER_MS)
     return np.array(lags)
 

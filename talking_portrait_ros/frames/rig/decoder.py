@@ -38,7 +38,7 @@ class RigDecoder:
     rungs = (
         Rung("every frame is drawn", 1.0),
         Rung("every second frame is drawn", 0.5),
-        Rung("every fourth frame is drawn", 0.25),
+        Rung("every third frame is drawn", 0.34),
     )
 
     def __init__(self, config: RigConfig, device: str = "cpu") -> None:
@@ -62,7 +62,7 @@ class RigDecoder:
 
     def set_rung(self, state: RigState, rung: int) -> None:
         """Draw fewer frames; the others repeat them."""
-        state.every = 2**rung
+        state.every = 1 + rung
 
     def step(self, chunk: LatentBlock, state: RigState) -> list[FrameChunk]:
         """The frames of a block.
