@@ -84,10 +84,7 @@ def _echo(probe: Probe, topics: tuple[str, ...], seconds: float, change: Change)
 
         subscriptions.append(probe.hear(TOPICS[topic], topic, heard))
     time.sleep(seconds)
-    for subscription in subscriptions:
-        probe.node.destroy_subscription(subscription)
-    for publisher in publishers:
-        probe.node.destroy_publisher(publisher)
+    probe.forget(*subscriptions, *publishers)
 
 
 @_altered("audio", "features", "latents", "frames/info", "frames")
@@ -160,7 +157,7 @@ def other_epoch(probe: Probe, seconds: float) -> None:
     everywhere = probe.publisher(UInt32, "epoch", qos.LATCHED)
     everywhere.publish(UInt32(data=2**32 - 1))
     time.sleep(0.5)
-    probe.node.destroy_publisher(everywhere)
+    probe.forget(everywhere)
 
 
 def two_sources(probe: Probe, seconds: float) -> None:
@@ -201,8 +198,7 @@ def other_quality(probe: Probe, seconds: float) -> None:
     )
     publishers = [probe.publisher(kind, topic, loose) for topic, kind in TOPICS.items()]
     time.sleep(seconds)
-    for publisher in publishers:
-        probe.node.destroy_publisher(publisher)
+    probe.forget(*publishers)
 
 
 def stopped(pid: int) -> Callable[[Probe, float], None]:

@@ -19,6 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import ExternalShutdownException, ShutdownException
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
@@ -121,9 +122,24 @@ class Probe:
         """A publisher of the probe's own."""
         return self.node.create_publisher(kind, topic, profile)
 
-    def hear(self, kind: type, topic: str, callback: Callable[[Any], None]) -> Any:
-        """A subscription; give it to `node.destroy_subscription` in the end."""
+    def hear(self, kind: type, topic: str, callback: Callable[[Any], None]) -> Subscription[Any]:
+        """A subscription of the probe's own."""
         return self.node.create_subscription(kind, topic, callback, qos.STREAM)
+
+    def forget(self, *topics: Publisher[Any] | Subscription[Any]) -> None:
+        """Close them, in the executor's own thread: it must not be waiting for them."""
+        closed = Event()
+
+        def close() -> None:
+            for topic in topics:
+                if isinstance(topic, Publisher):
+                    self.node.destroy_publisher(topic)
+                else:
+                    self.node.destroy_subscription(topic)
+            closed.set()
+
+        self._executor.create_task(close)
+        closed.wait(5)
 
     def see_pictures(self) -> None:
         """Keep the newest pictures of the screen, with the time at which they were shown."""

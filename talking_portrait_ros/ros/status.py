@@ -57,7 +57,12 @@ class StatusKeeper:
         self.change(state, detail or reason, epoch, utterance, media_ns, reason)
 
     def change(
-        self, state: str, detail: str, epoch: int, utterance: int = 0, media_ns: int = 0,
+        self,
+        state: str,
+        detail: str,
+        epoch: int,
+        utterance: int = 0,
+        media_ns: int = 0,
         reason: str = "",
     ) -> None:
         """Publish `state` if it, or its `reason`, is another one than before."""

@@ -15,7 +15,7 @@ from talking_portrait_ros.screen.presented import Kind
 from talking_portrait_ros.screen.rest import RestingFace
 
 EASE_FRAMES = 2
-HOLD_FRAMES = 4  # longer without a frame, the face goes to rest
+HOLD_FRAMES = 2  # longer without a frame, the face goes to rest
 LACKING_FRAMES = 25
 REST_FRAMES = 2  # that it takes to get there
 

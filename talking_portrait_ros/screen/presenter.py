@@ -8,7 +8,7 @@ milliseconds; picture and sound always together.
 
 Where the expected frame is not there, the period passes all the same and the sound goes on: the
 screen shows a blend of the neighbours if the next frame has already come, else the newest frame
-that came too late, else the last one again, and after four such periods the face at rest. It is
+that came too late, else the last one again, and after two such periods the face at rest. It is
 never black.
 
 A flush makes everything of lower epochs void: the sound dies away within 5 ms, the face goes to

@@ -43,7 +43,7 @@ def kill(avatar: LiveAvatar, speech: F32, full: bool) -> list[Proof]:
     chance, proofs = random.Random(0), []
     with Voice(avatar.probe, speech):
         for node in sorted(avatar.nodes()):
-            deaths = [_death(avatar, node, chance) for _ in range(20 if full else 1)]
+            deaths = [death_of(avatar, node, chance) for _ in range(20 if full else 1)]
             longest_ms = max(death.longest_ms for death in deaths)
             # Nothing is on a screen whose process is gone: its own death has no such bound.
             most_ms = None if node == "screen" else 200.0
@@ -55,7 +55,8 @@ def kill(avatar: LiveAvatar, speech: F32, full: bool) -> list[Proof]:
     return proofs
 
 
-def _death(avatar: LiveAvatar, node: str, chance: random.Random) -> Death:
+def death_of(avatar: LiveAvatar, node: str, chance: random.Random) -> Death:
+    """Kill `node` and watch until all is well again."""
     time.sleep(LIFE_S * chance.uniform(0.1, 0.3))
     avatar.note_resources()
     killed = avatar.nodes()[node]

@@ -54,7 +54,7 @@ class _BusyCores:
     """Processes that want all cores, twice; a context manager."""
 
     def __enter__(self) -> _BusyCores:
-        n = OVERSUBSCRIPTION * (os.cpu_count() or 1)
+        n = OVERSUBSCRIPTION * len(os.sched_getaffinity(0))
         command = [sys.executable, "-S", "-c", "while True: pass"]
         # Each a session of its own: Linux shares the cores among sessions first.
         self._processes = [subprocess.Popen(command, start_new_session=True) for _ in range(n)]

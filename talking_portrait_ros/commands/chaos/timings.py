@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from talking_portrait_ros.ros.probe import ShownFrame
@@ -15,12 +16,12 @@ NS_PER_S = 1e9
 DRAWN_MS = 1.0  # less work than this, and the frames node has repeated a picture
 
 
-def intervals_ms(shown: Sequence[ShownFrame]) -> np.ndarray:
+def intervals_ms(shown: Sequence[ShownFrame]) -> NDArray[np.float64]:
     """Between one period and the next, [n - 1]."""
     return np.diff([s.screen_ns for s in shown]) / NS_PER_MS
 
 
-def lags_ms(shown: Sequence[ShownFrame]) -> np.ndarray:
+def lags_ms(shown: Sequence[ShownFrame]) -> NDArray[np.float64]:
     """Age of what is seen: capture of the last sample under the last frame drawn, [<= n].
 
     A face at rest is of no age.
