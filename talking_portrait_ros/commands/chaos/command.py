@@ -13,6 +13,7 @@ import numpy as np
 
 from talking_portrait_ros.chunks import F32
 from talking_portrait_ros.commands.bench import speech
+from talking_portrait_ros.commands.chaos.drift import drift
 from talking_portrait_ros.commands.chaos.flush import flush
 from talking_portrait_ros.commands.chaos.garbage import garbage
 from talking_portrait_ros.commands.chaos.kill import kill
@@ -25,14 +26,23 @@ from talking_portrait_ros.commands.options import check_json_path, layout_option
 from talking_portrait_ros.presets import preset
 
 AUDIBLE = 1e-3
-Scenario = Callable[[LiveAvatar, F32, bool], list[Proof]]
+Live = Callable[[LiveAvatar, F32, bool], list[Proof]]
+Simulated = Callable[[bool], list[Proof]]
 
-SCENARIOS: dict[str, tuple[Scenario, str]] = {
+LIVE: dict[str, tuple[Live, str]] = {
     "load": (load, "busy cores and a slow decoder: pace, lag, recovery"),
     "flush": (flush, "interruptions at random moments: what is left of what was cut off"),
     "kill": (kill, "kill -9 of each node in speech: gaps, respawn, what is left behind"),
     "garbage": (garbage, "messages that no decent node sends: memory, counters, resync"),
 }
+"""Scenarios with a running avatar, which they harm while it talks."""
+
+SIMULATED: dict[str, tuple[Simulated, str]] = {
+    "drift": (drift, "clocks of sound card and frames that differ: sound against picture"),
+}
+"""Scenarios that need no avatar, because real time would be too long."""
+
+SCENARIOS = {name: what for name, (_, what) in {**LIVE, **SIMULATED}.items()}
 
 
 @click.command()
@@ -55,7 +65,7 @@ def chaos(
     Without names all scenarios run, in their short form.
     """
     if is_list:
-        for name, (_, what) in SCENARIOS.items():
+        for name, what in SCENARIOS.items():
             click.echo(f"{name:8} {what}")
         return
     check_names(scenarios)
@@ -81,21 +91,29 @@ def check_names(names: tuple[str, ...]) -> None:
 
 
 def measured(name: str, preset_name: str, layout: Layout, full: bool) -> list[Proof]:
-    """Start an avatar, let the scenario run, end the avatar; one line per proof."""
-    click.echo(f"{name}: {SCENARIOS[name][1]}")
-    avatar = LiveAvatar(preset_name, layout)
+    """Let the scenario run; one line per proof."""
+    click.echo(f"{name}: {SCENARIOS[name]}")
+    if name in SIMULATED:
+        proofs = SIMULATED[name][0](full)
+    else:
+        proofs = measured_live(LIVE[name][0], LiveAvatar(preset_name, layout), full)
+    for proof in proofs:
+        click.echo(proof.line())
+    return proofs
+
+
+def measured_live(scenario: Live, avatar: LiveAvatar, full: bool) -> list[Proof]:
+    """Start the avatar, let the scenario run, end the avatar; what it left behind is a proof."""
     with avatar:
-        proofs = SCENARIOS[name][0](avatar, spoken(), full)
+        proofs = scenario(avatar, spoken(), full)
         avatar.end()
-        proofs += [
+        return [
+            *proofs,
             Proof("processes left behind", avatar.orphans(), "", 0),
             Proof("shared memory left behind", avatar.leaked_segments(), "segments", 0),
             Proof("exit code of the run", float(avatar.exit_code() or 0), "", 0),
             Proof("tracebacks in the log", avatar.log().count("Traceback"), "", 0),
         ]
-    for proof in proofs:
-        click.echo(proof.line())
-    return proofs
 
 
 def spoken() -> F32:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 OVERSUBSCRIPTION = 2
 SLOW_MS = 60.0
-NAMED_RUNG = "is drawn"
+STAGES = ("features", "latents", "frames", "fused")
 BEFORE_S = 3.0
 AFTER_S = 5.0
 
@@ -104,7 +104,7 @@ def _spells(said: Sequence[SaidStatus]) -> list[tuple[int, float]]:
     return [
         (status.arrived_ns, end_ns)
         for status, end_ns in zip(said, following, strict=True)
-        if NAMED_RUNG in status.detail
+        if status.detail.partition(":")[0] in STAGES
     ]
 
 
