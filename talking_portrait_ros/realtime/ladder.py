@@ -3,7 +3,7 @@
 A stage that needs more than its budget falls behind without end: the queue grows, is dropped, and
 grows again. Stepping down in time costs some smoothness and keeps the pace. Whether a step up
 will hold is predicted from what the work costs now and from the declared costs of the rungs; one
-that did not hold makes the next one wait longer.
+that did not hold makes the next one wait twice as long.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ WAITING_MS = 40.0  # of the stream: where less waits, the stage has kept up all 
 BACKLOG_MS = 120.0  # of the stream, waiting beside the chunk in work
 DRAINING = 0.6  # load at which a backlog goes away by itself
 SPARE = 0.8  # share of the budget that the work of the rung above must stay below
-PATIENCE_MS = 600.0  # of the stream, in which a step up must look possible all the time
-MOST_PATIENCE_MS = 10_000.0
+PATIENCE_MS = 480.0  # of the stream, in which a step up must look possible all the time
+MOST_PATIENCE_MS = 960.0  # after steps that did not hold; two of them take less than 2 s
 SETTLED_MS = 5_000.0  # a rung that has held so long makes the next step up quick again
 
 

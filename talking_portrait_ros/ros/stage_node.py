@@ -231,7 +231,7 @@ class StageNode(AvatarNode[StageParameters]):
             DiagnosticStatus(level=level, name=self.get_name(), message=ladder.reason)
         )
         if ladder.rung:
-            self.get_logger().warning(f"stepped down to: {ladder.reason}")
+            self.warn_once(f"short of time, stepped down: {ladder.name}")
 
     def _publish(self, kind: str, output: Chunk) -> None:
         if output.header.epoch < self.epoch:

@@ -71,7 +71,7 @@ def test_a_lost_frame_holds_the_last_picture_and_keeps_sound_and_delay():
 
 
 def test_a_lost_frame_whose_follower_is_there_is_blended_from_both():
-    slow = ScreenConfig(min_delay_ms=200)
+    slow = ScreenConfig(min_delay_ms=200, max_delay_ms=600)
     simulation = simulated(60, 80, without=(20,), config=slow)
     assert simulation.kinds[20] == "blended"
     assert simulation.periods[20].image[0, 0, 0] == 20  # half way between 19 and 21

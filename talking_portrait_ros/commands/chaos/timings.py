@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 NS_PER_MS = 1e6
 NS_PER_S = 1e9
-DRAWN_MS = 1.0  # less work than this, and the frames node has repeated a picture
+DRAWN_MS = 1.0  # less work than this, and the frames node has repeated a picture,
+REPEATED_NS = 2 * 40_000_000  # which is so much older at most
 
 
 def intervals_ms(shown: Sequence[ShownFrame]) -> NDArray[np.float64]:
@@ -22,15 +23,15 @@ def intervals_ms(shown: Sequence[ShownFrame]) -> NDArray[np.float64]:
 
 
 def lags_ms(shown: Sequence[ShownFrame]) -> NDArray[np.float64]:
-    """Age of what is seen: capture of the last sample under the last frame drawn, [<= n].
+    """Age of what is seen: of the capture of the last sample under the picture, [<= n].
 
-    A face at rest is of no age.
+    A picture that is held gets older; a face at rest is of no age.
     """
     lags, captured_ns = [], None
     for period in shown:
-        drawn = period.work_ms.get("frames", np.inf) > DRAWN_MS
-        if period.is_own and drawn:
-            captured_ns = period.captured_ns
+        if period.is_own:
+            is_drawn = period.work_ms.get("frames", np.inf) > DRAWN_MS
+            captured_ns = period.captured_ns - (0 if is_drawn else REPEATED_NS)
         if captured_ns is not None and period.state != "eased":
             lags.append((period.screen_ns - captured_ns) / NS_PER_MS)
     return np.array(lags)
