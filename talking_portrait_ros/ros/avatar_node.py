@@ -153,10 +153,7 @@ class AvatarNode(LifecycleNode, Generic[P]):
         return publisher
 
     def is_stale(self, epoch: int) -> bool:
-        """True, and counted, where `epoch` is void; a higher one is taken over.
-
-        A lower one is, too, once nothing has come in the one in force for a second.
-        """
+        """True, and counted, where `epoch` is void; one that is not is taken over."""
         before = self.epoch
         try:
             valid = self._epochs_heard.hear(epoch)
