@@ -16,6 +16,7 @@ from talking_portrait_ros.screen.presented import Presented
 WATCHED_PERIODS = 50
 MISSES_ALLOWED = 5
 BRIDGED_PERIODS = 10
+MAX_STAGES = 16  # names come from messages
 BRIDGING = "no frames come: the face rests until they do"
 
 
@@ -32,8 +33,9 @@ class StatusKeeper:
 
     def hear_rung(self, rung: DiagnosticStatus) -> None:
         """A stage has stepped down, or up again."""
-        full = rung.level == DiagnosticStatus.OK
-        self._rungs[rung.name] = "" if full else f"{rung.name}: {rung.message}"
+        is_full = rung.level == DiagnosticStatus.OK
+        if rung.name in self._rungs or len(self._rungs) < MAX_STAGES:
+            self._rungs[rung.name] = "" if is_full else f"{rung.name}: {rung.message}"
 
     def show(self, period: Presented, speaking: bool, utterance: int) -> None:
         """One frame period was shown."""
