@@ -97,6 +97,7 @@ class Probe:
         self.shown: list[ShownFrame] = []
         self.heard: list[HeardSound] = []
         self.said: list[SaidStatus] = []
+        self.drawing_ms: list[tuple[int, float]] = []  # when a frame came, and the work on it
         self.pictures: deque[tuple[int, U8]] = deque(maxlen=PICTURES_KEPT)
         self.vitals: dict[str, dict[str, str]] = {}
         self._context = rclpy.Context()
@@ -177,6 +178,7 @@ class Probe:
         node = self.node
         node.create_subscription(msg.FrameTiming, "screen/timing", self._keep_shown, qos.STREAM)
         node.create_subscription(msg.AudioChunk, "screen/audio", self._keep_heard, qos.STREAM)
+        node.create_subscription(msg.FrameInfo, "frames/info", self._keep_drawing, qos.STREAM)
         node.create_subscription(msg.Status, "status", self._keep_said, qos.LATCHED)
         node.create_subscription(DiagnosticArray, "/diagnostics", self._keep_vitals, qos.EVENTS)
 
@@ -188,6 +190,11 @@ class Probe:
             ShownFrame(screen_ns, time.time_ns(), timing.epoch, timing.frame, timing.state,
                        captured_ns, work_ms)
         )  # fmt: skip
+
+    def _keep_drawing(self, info: msg.FrameInfo) -> None:
+        """Those too that come too late for the screen."""
+        work_ms = sum(entry.ms for entry in info.ledger if entry.stage == "frames")
+        self.drawing_ms.append((time.time_ns(), work_ms))
 
     def _keep_heard(self, chunk: msg.AudioChunk) -> None:
         samples = np.array(convert.tensor_from_msg(chunk.samples))

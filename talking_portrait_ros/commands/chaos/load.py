@@ -120,9 +120,12 @@ def _spells(said: Sequence[SaidStatus]) -> list[tuple[int, float]]:
 
 
 def _work_ms(avatar: LiveAvatar, from_ns: int, to_ns: int | None = None) -> float:
-    """Median work on a drawn frame; infinite where none was drawn."""
-    work_ms = [period.work_ms.get("frames", 0.0) for period in avatar.shown(from_ns, to_ns)]
-    drawn_ms = [ms for ms in work_ms if ms > DRAWN_MS]
+    """Median work on a drawn frame, in time or not; infinite where none was drawn."""
+    last_ns = time.time_ns() if to_ns is None else to_ns
+    drawn_ms = [
+        ms for at_ns, ms in list(avatar.probe.drawing_ms)
+        if from_ns <= at_ns < last_ns and ms > DRAWN_MS
+    ]  # fmt: skip
     return float(np.median(drawn_ms)) if drawn_ms else float("inf")
 
 
