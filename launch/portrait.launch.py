@@ -11,6 +11,8 @@ from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS
 
 PACKAGE = "talking_portrait_ros"
 CONFIG = Path(__file__).resolve().parent.parent / "config" / "portrait.yaml"
+RESPAWN_S = 0.5  # time for a regular end to reach all nodes before one is taken for dead
+REGULAR_ENDS = (0, 2)
 STAGES = {"split": ("features", "latents", "frames"), "fused": ("fused",)}
 
 ARGUMENTS = (
@@ -65,7 +67,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """All nodes of one avatar; when the screen ends, everything ends."""
+    """All nodes of one avatar. One that dies is started anew; when the screen ends, all end."""
     given = {argument.name: LaunchConfiguration(argument.name).perform(context)
              for argument in ARGUMENTS}  # fmt: skip
     stage = {"preset": given["preset"], "device": given["device"]}
@@ -91,6 +93,8 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             namespace=given["namespace"],
             parameters=[given["config"], values],
             output="screen",
+            respawn=True,
+            respawn_delay=RESPAWN_S,
             on_exit=OpaqueFunction(function=end) if name == "screen" else None,
         )
         for name, values in parameters.items()
@@ -98,5 +102,6 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def end(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The screen has ended: so does the rest, unless it does so already."""
-    return [] if context.is_shutdown else [Shutdown(reason="the screen has ended")]
+    """The screen has ended: so does the rest, unless it does already or the screen has died."""
+    died = context.locals.event.returncode not in REGULAR_ENDS
+    return [] if died or context.is_shutdown else [Shutdown(reason="the screen has ended")]

@@ -16,6 +16,7 @@ from talking_portrait_ros import __version__
 
 COMMANDS = (
     "bench",
+    "chaos",
     "corpus",
     "demo",
     "doctor",

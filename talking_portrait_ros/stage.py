@@ -9,7 +9,7 @@ registered in `features`, `latents` and `frames`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -89,6 +89,35 @@ class Stage(Protocol[In, Out, S]):
         output of `step`, has `end_of_stream` set. Sound that ends within a frame is completed
         with silence.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way to work of a stage that can do with less.
+
+    Attributes:
+        name: what it does, for people.
+        cost: its share of the work of the best rung, 0..1.
+    """
+
+    name: str
+    cost: float
+
+
+@runtime_checkable
+class Degradable(Protocol):
+    """A stage that can do its work more cheaply, to stay on time (see `realtime.ladder`).
+
+    Attributes:
+        rungs: what there is, the best and dearest first.
+    """
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]: ...  # noqa: D102
+
+    def set_rung(self, state: Any, rung: int) -> None:
+        """Work on that rung from the next step of `state` on; a fresh state is on the first."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,7 @@ def bench(
             layout, paths, source, "none", preset_name, device, report, "bench", recording
         )
         console.print(f"running the graph for {seconds} s, layout {layout} ...")
-        figures = measure(graph, report)
+        figures = measure(replace(graph, respawn=False), report)
     figures |= {
         "layout": layout,
         "preset": preset_name,

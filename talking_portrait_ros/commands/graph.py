@@ -1,7 +1,8 @@
 """Starting the live graph where launch_ros is absent: one process per node, kept by honcho.
 
 The node processes get their parameters through a file each, so that any path or text is safe.
-When one process ends, all end; Ctrl-C, SIGTERM and a closed terminal end them all.
+A process that dies is started anew. When one ends regularly or for a user's mistake, all end;
+Ctrl-C, SIGTERM and a closed terminal end them all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TextIO
+
+from talking_portrait_ros.ros.shared_memory import remove_dead_segments
 
 Layout = Literal["split", "fused"]
 NODES: Mapping[str, tuple[str, ...]] = {
@@ -33,12 +36,14 @@ class Graph:
         namespace: ROS namespace; one namespace is one avatar.
         parameters: ROS parameters per node name, on top of those that every node gets.
         common: ROS parameters that every node gets.
+        respawn: start a process that dies anew; where not, its end is the end of all.
     """
 
     layout: Layout
     namespace: str = ""
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     common: Mapping[str, Any] = field(default_factory=dict)
+    respawn: bool = True
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -85,28 +90,19 @@ def run_graph(graph: Graph, output: TextIO | None = None) -> int:
     Returns:
         0 after a regular end or an interruption, else the exit code of the node that ended.
     """
+    require_ros()
     from honcho.manager import Manager
 
-    require_ros()
+    from talking_portrait_ros.commands.supervision import NodePrinter, RespawningManager
+
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    manager = Manager(_node_printer(output or sys.stderr))
+    printer = NodePrinter(output or sys.stderr)
+    manager = RespawningManager(printer) if graph.respawn else Manager(printer)
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
         for node in graph.nodes:
             manager.add_process(node, graph.command(node, Path(folder)), env=environment)
         manager.loop()
+    remove_dead_segments()
     code = int(manager.returncode or 0)
     return 0 if code in INTERRUPTED else code
-
-
-def _node_printer(output: TextIO) -> Any:
-    """Prints what the nodes say, and not what the supervisor says of itself."""
-    from honcho.manager import SYSTEM_PRINTER_NAME
-    from honcho.printer import Printer
-
-    class NodePrinter(Printer):  # type: ignore[misc]
-        def write(self, message: Any) -> None:
-            if message.name != SYSTEM_PRINTER_NAME:
-                super().write(message)
-
-    return NodePrinter(output)

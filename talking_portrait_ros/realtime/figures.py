@@ -9,6 +9,7 @@ from talking_portrait_ros.screen.presented import KINDS, Kind, Presented
 from talking_portrait_ros.timebase import NS_PER_S, Timebase
 
 NS_PER_MS = 1_000_000
+MAX_STAGES = 16  # names come from messages
 
 
 class SessionStatistics:
@@ -49,7 +50,8 @@ class SessionStatistics:
         if period.kind == "own":
             self.mouth_to_pixel.add((shown_ns - period.captured_ns) / NS_PER_MS)
             for stage, ms in period.header.ledger.entries:
-                self.stages.setdefault(stage, LatencyHistogram()).add(ms)
+                if stage in self.stages or len(self.stages) < MAX_STAGES:
+                    self.stages.setdefault(stage, LatencyHistogram()).add(ms)
 
     @property
     def frames(self) -> int:

@@ -43,6 +43,12 @@ class Mailbox(Generic[T]):
     def __len__(self) -> int:
         return len(self._items)
 
+    @property
+    def waiting(self) -> int:
+        """Sum of the sizes of the items that wait."""
+        with self._changed:
+            return self._waiting()
+
     def put(self, item: T) -> int:
         """Add `item`; the number of items that had to go for it."""
         with self._changed:

@@ -23,10 +23,11 @@ from talking_portrait_ros.chunks import (
 )
 from talking_portrait_ros.realtime import video_blocks
 from talking_portrait_ros.realtime.recent import RecentTimes
-from talking_portrait_ros.stage import Stage, require_space
+from talking_portrait_ros.stage import Degradable, Rung, Stage, require_space
 from talking_portrait_ros.timebase import Timebase
 
 AnyStage = Stage[Any, Any, Any]
+MOST_REPEATS = 12  # in a row; beyond, it is the newest chunk that was wrong
 
 
 @dataclass
@@ -37,17 +38,19 @@ class SessionCounts:
         stale: chunks of an epoch that a flush has made void.
         waiting: chunks that came before there was a portrait to draw.
         jumps: gaps in the positions of the input.
+        repeated: chunks that were seen before, or that later ones have overtaken.
         sessions: states started.
     """
 
     stale: int = 0
     waiting: int = 0
     jumps: int = 0
+    repeated: int = 0
     sessions: int = 0
 
 
 class Session:
-    """One stage and the state of its stream. `renew` and `raise_epoch` may come from any thread.
+    """One stage and the state of its stream. `renew` and `set_epoch` may come from any thread.
 
     Attributes:
         counts: what went on.
@@ -73,6 +76,9 @@ class Session:
         self._state_epoch = 0
         self._base = 0
         self._expected = 0
+        self._newest_ns = 0
+        self._repeats = 0
+        self._rung = 0
 
     def renew(self, references: References) -> None:
         """Use these references from the next chunk on; they are encoded here and now.
@@ -83,9 +89,18 @@ class Session:
         self._prepared = self.stage.start(references)
         self._references = references
 
-    def raise_epoch(self, epoch: int) -> None:
-        """Make all lower epochs void."""
-        self._epoch = max(self._epoch, epoch)
+    def set_epoch(self, epoch: int) -> None:
+        """Let `epoch` be in force; lower ones are void."""
+        self._epoch = epoch
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """How cheaply the stage can work, the best rung first; one where it knows only one way."""
+        return self.stage.rungs if isinstance(self.stage, Degradable) else (Rung("all", 1.0),)
+
+    def set_rung(self, rung: int) -> None:
+        """Let the stage work on that rung, or on its lowest, from the next chunk on."""
+        self._rung = min(rung, len(self.rungs) - 1)
 
     def drop(self) -> None:
         """Forget the state; the next chunk begins a new one."""
@@ -114,9 +129,14 @@ class Session:
         if chunk.header.epoch < self._epoch:
             self.counts.stale += 1
             return []
-        self.raise_epoch(chunk.header.epoch)
-        if self._state_epoch < self._epoch:
+        self._epoch = max(self._epoch, chunk.header.epoch)
+        if self._state_epoch != self._epoch:
             self._state = None
+        if self._is_repeated(chunk):
+            self.counts.repeated += 1
+            self._repeats += 1
+            return []
+        self._repeats = 0
         begun = time.perf_counter()
         outputs = self._close_where_broken(chunk)
         if self._state is None:
@@ -152,6 +172,12 @@ class Session:
         """True where the state has seen all that comes before `chunk`."""
         return self._state is not None and _first(chunk) == self._expected
 
+    def _is_repeated(self, chunk: Chunk) -> bool:
+        """True where position and capture time both say that the state is beyond `chunk`."""
+        known = self._state is not None and _length(chunk) > 0 and self._repeats < MOST_REPEATS
+        passed = known and _first(chunk) + _length(chunk) <= self._expected
+        return passed and chunk.header.stamp_ns < self._newest_ns
+
     def _close_where_broken(self, chunk: Chunk) -> list[Chunk]:
         """End the state at a gap, at a beginning or for a new portrait; the inside comes out."""
         if self._state is None:
@@ -185,8 +211,11 @@ class Session:
         return aligned
 
     def _stepped(self, chunk: Chunk) -> list[Chunk]:
+        if isinstance(self.stage, Degradable):
+            self.stage.set_rung(self._state, self._rung)
         outputs = self.stage.step(_moved(chunk, -self._base), self._state)
         self._expected = _first(chunk) + _length(chunk)
+        self._newest_ns = chunk.header.stamp_ns + 1
         moved = [self._in_stream(output) for output in outputs]
         return moved + self._finished() if chunk.header.end_of_stream else moved
 
@@ -219,10 +248,25 @@ class Chain:
         for session in self.sessions:
             session.renew(references)
 
-    def raise_epoch(self, epoch: int) -> None:
-        """Make all lower epochs void."""
+    def set_epoch(self, epoch: int) -> None:
+        """Let `epoch` be in force; lower ones are void."""
         for session in self.sessions:
-            session.raise_epoch(epoch)
+            session.set_epoch(epoch)
+
+    @property
+    def timebase(self) -> Timebase:
+        """The rates that all stages have."""
+        return self.sessions[0].stage.clock.timebase
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """Those of the stage that has most of them."""
+        return max((session.rungs for session in self.sessions), key=len)
+
+    def set_rung(self, rung: int) -> None:
+        """Let every stage work on that rung, or on its lowest."""
+        for session in self.sessions:
+            session.set_rung(rung)
 
     def drop(self) -> None:
         """Forget all states."""
@@ -261,6 +305,13 @@ def _length(chunk: Chunk) -> int:
     if isinstance(chunk, (FeatureChunk, LatentBlock)):
         return chunk.n_frames
     return len(chunk.frames)  # type: ignore[attr-defined]
+
+
+def duration_ms(chunk: Chunk, timebase: Timebase) -> float:
+    """How much of the stream a chunk covers."""
+    if isinstance(chunk, AudioChunk):
+        return 1000 * len(chunk.samples) / chunk.sample_rate_hz
+    return 1000 * _length(chunk) / timebase.fps
 
 
 def _moved(chunk: Chunk, by: int) -> Chunk:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from talking_portrait_ros.chunks import FeatureChunk
 
 SPEECH = 0.5
@@ -27,20 +25,21 @@ class Utterances:
         """Silence."""
         self.count = 0
         self.speaking = False
-        self._known: deque[tuple[int, int, float]] = deque(maxlen=MAX_FRAMES)
+        self._known: dict[tuple[int, int], float] = {}
         self._run = 0
 
     def hear(self, chunk: FeatureChunk) -> None:
         """Features, as they arrive."""
         for index, probability in enumerate(chunk.speech.tolist()):
-            self._known.append((chunk.header.epoch, chunk.first_frame + index, probability))
+            self._known[chunk.header.epoch, chunk.first_frame + index] = probability
+        while len(self._known) > MAX_FRAMES:
+            del self._known[next(iter(self._known))]
 
     def show(self, epoch: int, frame: int) -> bool:
         """`frame` is on the screen now; whether somebody speaks."""
-        while self._known and self._known[0][:2] < (epoch, frame):
-            self._known.popleft()
-        if self._known and self._known[0][:2] == (epoch, frame):
-            self._count(self._known.popleft()[2] > SPEECH)
+        probability = self._known.pop((epoch, frame), None)
+        if probability is not None:
+            self._count(probability > SPEECH)
         return self.speaking
 
     def cut(self) -> None:

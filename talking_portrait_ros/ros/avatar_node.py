@@ -16,6 +16,7 @@ from rclpy.subscription import Subscription
 from std_msgs.msg import UInt32
 
 from talking_portrait_ros.config import Config, param
+from talking_portrait_ros.realtime.epochs import EpochWatch
 from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.parameters import ParameterSet
 
@@ -43,7 +44,6 @@ class AvatarNode(LifecycleNode, Generic[P]):
 
     Attributes:
         counts: trouble and events by name, shown in /diagnostics.
-        epoch: the stretch between two flushes; messages of lower epochs are void.
         exit_code: with which the process is to end; None while it is to go on.
     """
 
@@ -51,7 +51,7 @@ class AvatarNode(LifecycleNode, Generic[P]):
         """Declare the parameters; nothing heavy before `configure`."""
         super().__init__(name)
         self.counts: Counter[str] = Counter()
-        self.epoch = 0
+        self._epochs_heard = EpochWatch()
         self.exit_code: int | None = None
         self.working = False
         self._failed = False
@@ -71,6 +71,11 @@ class AvatarNode(LifecycleNode, Generic[P]):
         self.create_subscription(UInt32, "epoch", self._hear_epoch, qos.LATCHED)
 
     @property
+    def epoch(self) -> int:
+        """The epoch in force."""
+        return self._epochs_heard.epoch
+
+    @property
     def config(self) -> P:
         """The parameters' values."""
         return self.parameters.config
@@ -88,7 +93,7 @@ class AvatarNode(LifecycleNode, Generic[P]):
         """Free what was loaded."""
 
     def on_new_epoch(self) -> None:
-        """Drop what is void: `epoch` has risen."""
+        """Drop what is void: `epoch` is another one."""
 
     def on_parameters(self, config: P) -> None:
         """A parameter has changed."""
@@ -148,17 +153,26 @@ class AvatarNode(LifecycleNode, Generic[P]):
         return publisher
 
     def is_stale(self, epoch: int) -> bool:
-        """True, and counted, where `epoch` is void; a higher one is taken over."""
-        if epoch < self.epoch:
-            self.counts["stale"] += 1
+        """True, and counted, where `epoch` is void; one that is not is taken over."""
+        before = self.epoch
+        try:
+            valid = self._epochs_heard.hear(epoch)
+        except ValueError as error:
+            self.refuse(error)
             return True
-        self.raise_epoch(epoch)
-        return False
+        self.counts["stale"] += not valid
+        if self.epoch != before:
+            self.on_new_epoch()
+        return not valid
 
     def raise_epoch(self, epoch: int) -> None:
         """Take over a higher epoch."""
-        if epoch > self.epoch:
-            self.epoch = epoch
+        try:
+            is_higher = self._epochs_heard.raise_to(epoch)
+        except ValueError as error:
+            self.refuse(error)
+            return
+        if is_higher:
             self.on_new_epoch()
 
     def refuse(self, error: Exception) -> None:

@@ -34,6 +34,9 @@ from talking_portrait_ros.timebase import NS_PER_S
 DTYPES = {name: np.dtype(name).newbyteorder("<") for name in ("float32", "int16", "uint8")}
 INT16_SCALE = 32768.0
 MAX_PICTURE_SIDE = 16384
+MAX_POSITION = 2**53  # samples or frames: some thousand years of either
+MAX_STAMP_S = 2**31 - 2**17  # what is reckoned from a stamp must still be one
+MAX_LEDGER = 32
 
 
 def time_to_msg(stamp_ns: int) -> Time:
@@ -108,7 +111,8 @@ def audio_from_msg(message: msg.AudioChunk) -> AudioChunk:
     if not message.sample_rate_hz:
         raise ValueError("AudioChunk.sample_rate_hz=0: give the samples per second")
     head = _head_from_msg(message)
-    return AudioChunk(head, samples, message.sample_rate_hz, message.first_sample)
+    first = _position("AudioChunk.first_sample", message.first_sample)
+    return AudioChunk(head, samples, message.sample_rate_hz, first)
 
 
 def features_to_msg(chunk: FeatureChunk) -> msg.FeatureChunk:
@@ -131,7 +135,8 @@ def features_from_msg(message: msg.FeatureChunk) -> FeatureChunk:
     values = tensor_from_msg(message.values, "FeatureChunk.values")
     speech = tensor_from_msg(message.speech, "FeatureChunk.speech")
     head = _head_from_msg(message)
-    return FeatureChunk(head, message.space, values, speech, message.first_frame)
+    first = _position("FeatureChunk.first_frame", message.first_frame)
+    return FeatureChunk(head, message.space, values, speech, first)
 
 
 def latents_to_msg(block: LatentBlock) -> msg.LatentBlock:
@@ -153,7 +158,8 @@ def latents_from_msg(message: msg.LatentBlock) -> LatentBlock:
     """
     values = tensor_from_msg(message.values, "LatentBlock.values")
     head = _head_from_msg(message)
-    return LatentBlock(head, message.space, values, message.first_frame, message.n_frames)
+    first = _position("LatentBlock.first_frame", message.first_frame)
+    return LatentBlock(head, message.space, values, first, message.n_frames)
 
 
 def image_to_msg(picture: U8, stamp_ns: int = 0) -> Image:
@@ -216,7 +222,7 @@ def frame_from_msgs(info: msg.FrameInfo, image: Image | None) -> FrameChunk:
         ValueError: as `image_from_msg`.
     """
     picture = np.zeros((0, 1, 1, 3), np.uint8) if image is None else image_from_msg(image)[None]
-    return FrameChunk(_head_from_msg(info), picture, info.frame)
+    return FrameChunk(_head_from_msg(info), picture, _position("FrameInfo.frame", info.frame))
 
 
 def references_to_msg(references: References, stamp_ns: int = 0) -> msg.References:
@@ -249,7 +255,16 @@ def ledger_to_msg(ledger: Ledger) -> list[msg.LedgerEntry]:
 
 
 def ledger_from_msg(entries: list[msg.LedgerEntry]) -> Ledger:
-    """Time per stage."""
+    """Time per stage.
+
+    Raises:
+        ValueError: more entries than there are stages, or no finite times.
+    """
+    if len(entries) > MAX_LEDGER:
+        raise ValueError(f"ledger has {len(entries)} entries; send at most {MAX_LEDGER}")
+    for entry in entries:
+        if not math.isfinite(entry.ms):
+            raise ValueError(f"ledger of {entry.stage!r} is {entry.ms} ms; send finite numbers")
     return Ledger(tuple((entry.stage, entry.ms) for entry in entries))
 
 
@@ -269,9 +284,23 @@ def _head_to_fields(header: Header) -> dict[str, Any]:
     }
 
 
+def _position(field: str, value: int) -> int:
+    """Refuse a position beyond all counting.
+
+    Raises:
+        ValueError: names field and value.
+    """
+    if value > MAX_POSITION:
+        raise ValueError(f"{field}={value}: at most {MAX_POSITION}; count from the stream's start")
+    return value
+
+
 def _head_from_msg(message: Any) -> Header:
+    stamp = message.header.stamp
+    if not 0 <= stamp.sec <= MAX_STAMP_S:
+        raise ValueError(f"header.stamp.sec={stamp.sec}: expected 0 to {MAX_STAMP_S}; send a time")
     return Header(
-        stamp_ns=time_from_msg(message.header.stamp),
+        stamp_ns=time_from_msg(stamp),
         epoch=message.epoch,
         ledger=ledger_from_msg(message.ledger),
         end_of_stream=message.end_of_stream,

@@ -44,4 +44,4 @@ class FramePairs:
 
 def _forget_oldest(waiting: dict[int, msg.FrameInfo] | dict[int, Image]) -> None:
     if len(waiting) > MAX_WAITING:
-        del waiting[min(waiting)]
+        del waiting[next(iter(waiting))]  # not the lowest stamp: one from the future would stay

@@ -24,6 +24,7 @@ TIMING_STATES = {
     "blended": msg.FrameTiming.EASED,
     "late": msg.FrameTiming.MISSED,
     "held": msg.FrameTiming.REPEATED,
+    "bridged": msg.FrameTiming.EASED,
     "inserted": msg.FrameTiming.REPEATED,
     "eased": msg.FrameTiming.EASED,
 }

@@ -14,6 +14,7 @@ from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from talking_portrait_ros.ros.avatar_node import AvatarNode
+from talking_portrait_ros.ros.shared_memory import remove_dead_segments
 
 # Fast DDS profiles: for this host alone, and for several hosts.
 LOCALHOST = Path(__file__).with_name("fastdds_localhost.xml")
@@ -31,13 +32,13 @@ def set_environment() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def make_executor() -> Executor:
-    """The executor of every process.
+def make_executor(context: rclpy.Context | None = None) -> Executor:
+    """The executor of every process, of `context` where one is given.
 
     Not rclpy's EventsExecutor: that of rclpy 9.1.2 delivered 0 of 4500 messages between two
     processes and kept a core busy, where this one delivered all of them.
     """
-    return SingleThreadedExecutor()
+    return SingleThreadedExecutor(context=context)
 
 
 def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
@@ -57,6 +58,7 @@ def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda which, _frame: stopped.append(which))
     set_environment()
+    remove_dead_segments()  # those of the life before, if it was killed
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
         node = build()

@@ -27,3 +27,6 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL, **_RE
 
 EVENTS = QoSProfile(depth=10, **_RELIABLE)
 """Texts to say: rare, each counts."""
+
+RUNGS = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL, **_RELIABLE)
+"""How far each stage has stepped down: a state as above, but of several publishers."""

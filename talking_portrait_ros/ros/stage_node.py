@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
 
 from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import Chunk
 from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.pipeline import KINDS, build_stage
 from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS, StageSpec, preset
+from talking_portrait_ros.realtime.ladder import Ladder
 from talking_portrait_ros.realtime.mailbox import Mailbox
 from talking_portrait_ros.realtime.recent import RecentRate
-from talking_portrait_ros.realtime.session import Chain
+from talking_portrait_ros.realtime.session import Chain, duration_ms
 from talking_portrait_ros.realtime.warm_up import warm_up
 from talking_portrait_ros.realtime.worker import Worker
 from talking_portrait_ros.ros import conversions as convert
@@ -41,6 +45,12 @@ class StageParameters(AvatarParameters):
         "chunks, of latents frames, that may wait besides those that come while a block is made; "
         "beyond that the node drops them and starts afresh",
         minimum=1, maximum=100_000,
+    )  # fmt: skip
+    budget: float = param(
+        0.9,
+        "share of the time that the work may take before the node steps down to cheaper work, "
+        "where its stages offer some",
+        minimum=0.05, maximum=100.0,
     )  # fmt: skip
 
 
@@ -70,6 +80,7 @@ class StageNode(AvatarNode[StageParameters]):
         self._portraits: Mailbox[msg.References] | None = None
         self._portrait_worker: Worker[msg.References] | None = None
         self._rate = RecentRate()
+        self._ladder: Ladder | None = None
 
     def build_stages(self) -> list[tuple[str, Stage[Any, Any, Any]]]:
         """The named stages that the parameters ask for.
@@ -93,6 +104,9 @@ class StageNode(AvatarNode[StageParameters]):
         self._chain = Chain(stages)
         for kind, stage in stages:
             self._outlets[kind] = self._outlet(kind, stage)
+        self._ladder = Ladder(self._chain.rungs, self.config.budget)
+        self._rungs = self.advertise(DiagnosticStatus, "rungs", qos.RUNGS)
+        self._tell_rung(self._ladder)
         source = INPUT_OF[self._kinds[0]]
         self.subscribe(WIRES[source].kind, source, self._hear, qos.STREAM)
         # Kept across deactivation: a portrait may come while the node is idle.
@@ -121,7 +135,7 @@ class StageNode(AvatarNode[StageParameters]):
         if self._portrait_worker is not None:
             self._portrait_worker.stop()
         self._portrait_worker = self._portraits = None
-        self._chain = None
+        self._chain = self._ladder = None
         self._outlets.clear()
         self._forget_families()
         gc.collect()
@@ -132,7 +146,7 @@ class StageNode(AvatarNode[StageParameters]):
     def on_new_epoch(self) -> None:
         """Drop what waits of lower epochs."""
         if self._chain is not None:
-            self._chain.raise_epoch(self.epoch)
+            self._chain.set_epoch(self.epoch)
         if self._mailbox is not None:
             epoch = self.epoch
             self.counts["stale"] += self._mailbox.discard(lambda item: item.epoch < epoch)
@@ -144,6 +158,7 @@ class StageNode(AvatarNode[StageParameters]):
             "device": self.config.device,
             "rate_hz": f"{self._rate.per_second:.1f}",
             "queue": str(len(self._mailbox or ())),
+            "rung": self._ladder.name if self._ladder else "",
         }
         for session in self._chain.sessions if self._chain else ():
             times = session.step_times.percentiles()
@@ -186,10 +201,13 @@ class StageNode(AvatarNode[StageParameters]):
         chain = self._chain
         if chain is None:
             return
+        begun = time.perf_counter()
         try:
             chunk = WIRES[INPUT_OF[self._kinds[0]]].from_msg(message)
             for kind, output in chain.push(chunk):
                 self._publish(kind, output)
+            work_ms = (time.perf_counter() - begun) * 1e3
+            self._keep_pace(chain, work_ms, duration_ms(chunk, chain.timebase), _size(message))
         except ValueError as error:
             self.refuse(error)
         except Exception as error:
@@ -197,6 +215,23 @@ class StageNode(AvatarNode[StageParameters]):
             self.counts["errors"] += 1
             self.warn_once(f"{type(error).__name__} in the stage, it starts afresh: {error}")
         self._note_jumps(chain)
+
+    def _keep_pace(self, chain: Chain, work_ms: float, stream_ms: float, size: int) -> None:
+        """Step down or up, as the work of the last chunk and what waits ask for."""
+        ladder, mailbox = self._ladder, self._mailbox
+        if ladder is None or mailbox is None:
+            return
+        if ladder.spent(work_ms, stream_ms, mailbox.waiting * stream_ms / size):
+            chain.set_rung(ladder.rung)
+            self._tell_rung(ladder)
+
+    def _tell_rung(self, ladder: Ladder) -> None:
+        level = DiagnosticStatus.WARN if ladder.rung else DiagnosticStatus.OK
+        self._rungs.publish(
+            DiagnosticStatus(level=level, name=self.get_name(), message=ladder.reason)
+        )
+        if ladder.rung:
+            self.warn_once(f"short of time, stepped down: {ladder.name}")
 
     def _publish(self, kind: str, output: Chunk) -> None:
         if output.header.epoch < self.epoch:

@@ -24,7 +24,7 @@ class ScreenConfig(Config):
         minimum=0.0, maximum=5000.0, unit="ms",
     )  # fmt: skip
     max_delay_ms: float = param(
-        600.0,
+        160.0,
         "the delay does not grow beyond this while any frames come sooner",
         minimum=20.0, maximum=MAX_DELAY_MS, unit="ms",
     )  # fmt: skip

@@ -10,6 +10,7 @@ from talking_portrait_ros.timebase import NS_PER_S, Timebase
 LEAST_CAPACITY = 64
 SPARE_MS = 1000
 JUMP_NS = NS_PER_S // 2
+LATE_FRAMES = 3  # a picture that is later would mislead, unless there are no others
 
 
 @dataclass(frozen=True)

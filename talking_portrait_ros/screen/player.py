@@ -61,12 +61,11 @@ class Player:
             self._presenter.push_sound(chunk)
 
     def flush(self, epoch: int) -> None:
-        """Make everything of lower epochs void, and what the speaker still holds."""
+        """Make everything of other epochs void, and what the speaker still holds."""
         with self._changed:
-            newer = epoch > self._presenter.epoch
-            if newer:
-                self._presenter.flush(epoch)
-        if newer and self._speaker is not None:
+            other = epoch != self._presenter.epoch
+            self._presenter.flush(epoch)
+        if other and self._speaker is not None:
             self._speaker.cut()
 
     def stop(self) -> None:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from talking_portrait_ros.chunks import F32, U8, AudioChunk, Header
 
-Kind = Literal["own", "blended", "late", "held", "inserted", "eased"]
+Kind = Literal["own", "blended", "late", "held", "bridged", "inserted", "eased"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -17,8 +17,8 @@ class Presented:
 
     Attributes:
         kind: own, the frame that belongs here; blended, late, held, three ways to get by without
-            it; inserted, a period by which the delay grows; eased, between a flush and the first
-            frame of the new epoch.
+            it; bridged, no frame has come for longer and the face rests; inserted, a period by
+            which the delay grows; eased, between a flush and the first frame of the new epoch.
         image: uint8 RGB [H, W, 3].
         header: media time of the period (capture of its first sample), epoch, and the ledger of
             the frame drawn, its wait on the screen included.
@@ -71,7 +71,7 @@ class ScreenCounts:
     @property
     def misses(self) -> int:
         """Periods whose own frame was not shown in time; those after a flush do not count."""
-        kinds: tuple[Kind, ...] = ("blended", "late", "held", "inserted")
+        kinds: tuple[Kind, ...] = ("blended", "late", "held", "bridged", "inserted")
         return sum(self.periods[kind] for kind in kinds) + self.stalled
 
     @property

@@ -8,10 +8,10 @@ milliseconds; picture and sound always together.
 
 Where the expected frame is not there, the period passes all the same and the sound goes on: the
 screen shows a blend of the neighbours if the next frame has already come, else the newest frame
-that came too late, else the last one again. It is never black.
+that came too late, else the last one again, and after two such periods the face at rest.
 
-A flush makes everything of lower epochs void: the sound dies away within 5 ms, the face is held,
-and fades into the first frame of the new epoch.
+A flush voids lower epochs: the sound dies away within 5 ms, the face goes to rest within two
+periods, and fades into the first frame of the new epoch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from talking_portrait_ros.chunks import F32, AudioChunk, FrameChunk, Header
 from talking_portrait_ros.screen.config import ScreenConfig
 from talking_portrait_ros.screen.delay import PlayoutDelay
-from talking_portrait_ros.screen.jitter import JUMP_NS, JitterBuffer, Waiting
+from talking_portrait_ros.screen.jitter import JUMP_NS, LATE_FRAMES, JitterBuffer, Waiting
 from talking_portrait_ros.screen.picture import Picture
 from talking_portrait_ros.screen.presented import Kind, Presented, ScreenCounts
 from talking_portrait_ros.screen.sound import SoundBuffer, fade_in, fade_out, is_quiet, stretched
@@ -129,7 +129,7 @@ class Presenter:
     def flush(self, epoch: int) -> None:
         """Make everything of other epochs void."""
         if epoch != self._epoch:
-            self._epoch = epoch
+            self._epoch, self._newest_ns = epoch, None
             self.counts.flushes += 1
             self._break()
             self._sound.clear()
@@ -213,7 +213,8 @@ class Presenter:
             self.counts.overflow_dropped += self._buffer.keep(frame, waiting)
             return
         self.counts.late_dropped += 1
-        if frame > self._picture.frame:
+        is_of_use = self._expected - frame <= LATE_FRAMES or self._picture.lacks_frames
+        if is_of_use and frame > self._picture.frame:
             self._buffer.keep_late(frame, waiting)
 
     def _period(self, due_ns: int, now_ns: int) -> Presented:
@@ -232,6 +233,8 @@ class Presenter:
         assert self._picture is not None
         self._picture.pause()
         kind: Kind = "eased" if self._settling else "inserted"
+        if self._settling:
+            self._picture.relax()
         cut, played = self._tail is not None, self._played_standing()
         image, header = self._picture.image(), Header(due_ns, epoch=self._epoch)
         return Presented(kind, image, header, None, due_ns, due_ns, False, None, played, cut)
@@ -248,11 +251,14 @@ class Presenter:
             captured_ns - self._timebase.frame_ns, self._epoch,
             self._picture.ledger.spend("screen", wait_ms), frame == self._last,
         )  # fmt: skip
+        sound = self._matched(frame, header)
+        if kind == "own":
+            self._picture.heard(sound.samples)
         cut, played = self._tail is not None, self._played_moving(now_ns)
         self._expected = frame + 1
         return Presented(
             kind, self._picture.image(), header, frame, captured_ns, due_ns, on_time,
-            self._matched(frame, header), played, cut,
+            sound, played, cut,
         )  # fmt: skip
 
     def _matched(self, frame: int, header: Header) -> AudioChunk:

@@ -42,7 +42,7 @@ class Simulation:
     """Runs a presenter through events in order of time."""
 
     def __init__(self, presenter: Presenter | None = None):
-        self.presenter = presenter or Presenter(ScreenConfig(margin_ms=10.0))
+        self.presenter = presenter or Presenter(ScreenConfig(margin_ms=10.0, max_delay_ms=600.0))
         self.events = []
         self.out = []  # (time shown, Presented)
 

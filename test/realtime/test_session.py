@@ -78,7 +78,7 @@ def test_epoch_raised_from_outside_ends_the_state_too():
     made = session(Jaw())
     features = pushed(session(), sound(12))
     pushed(made, features[:3])
-    made.raise_epoch(1)
+    made.set_epoch(1)
     assert made.push(features[3]) == []
     output = made.push(features[4].with_header(replace(features[4].header, epoch=1)))
     assert output[0].values[0, 0] == 0

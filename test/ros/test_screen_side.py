@@ -99,6 +99,33 @@ def test_frames_that_miss_their_time_make_the_status_degraded_until_they_are_for
     assert [state for state, _, _ in sent] == ["idle", "degraded", "idle"]
 
 
+class Details(list):
+    def publish(self, message):
+        self.append((message.state, message.detail))
+
+
+def test_status_names_the_rung_of_a_stage_and_tells_when_it_is_left():
+    from diagnostic_msgs.msg import DiagnosticStatus
+
+    sent = Details()
+    keeper = StatusKeeper(sent)
+    low = DiagnosticStatus(level=DiagnosticStatus.WARN, name="frames", message="half: too slow")
+    for rung in (None, low, low, DiagnosticStatus(level=DiagnosticStatus.OK, name="frames")):
+        if rung is not None:
+            keeper.hear_rung(rung)
+        keeper.show(period(), False, 0)
+    assert sent == [("idle", ""), ("degraded", "frames: half: too slow"), ("idle", "")]
+
+
+def test_status_tells_that_the_face_rests_because_no_frames_come():
+    sent = Details()
+    keeper = StatusKeeper(sent)
+    keeper.show(period(), False, 0)
+    for _ in range(20):
+        keeper.show(period("bridged", on_time=False), False, 0)
+    assert sent[-1] == ("degraded", "no frames come: the face rests until they do")
+
+
 class Broken:
     """A window whose display is gone before it opens."""
 

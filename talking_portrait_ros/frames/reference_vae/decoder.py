@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -54,6 +56,17 @@ class Painting:
     soft: Tensor | None
     warp: Warp | None
     base: Tensor | None
+
+    def only(self, frames: NDArray[np.intp]) -> Painting:
+        """Those frames alone."""
+        at = torch.from_numpy(frames)
+        warp = self.warp
+        return Painting(
+            self.paint[:, at],
+            None if self.soft is None else self.soft[:, at],
+            None if warp is None else Warp(*(part[:, at] for part in vars(warp).values())),
+            None if self.base is None else self.base[:, at],
+        )
 
 
 class Decoder(nn.Module):

@@ -14,9 +14,11 @@ from talking_portrait_ros.frames.reference_vae.compositing import Compositor, co
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.decoder import ReferenceCache
 from talking_portrait_ros.frames.reference_vae.load import build_model
+from talking_portrait_ros.frames.thinning import frames_to_draw, repeated
 from talking_portrait_ros.nn.memory import Memory
 from talking_portrait_ros.stage import (
     Clock,
+    Rung,
     end_of_frames,
     require_next,
     require_space,
@@ -25,23 +27,39 @@ from talking_portrait_ros.stage import (
 from talking_portrait_ros.timebase import Timebase
 
 STAGE = "frames/reference_vae"
+# Frames and latent steps of which one is drawn, and the cost: a quarter of it lays the references
+# in, frame by frame; the rest is the network, step by step.
+THINNED = {
+    Rung("every frame is drawn", 1.0): (1, 1),
+    Rung("every second frame is drawn", 0.87): (2, 1),
+    Rung("every second latent step is drawn", 0.5): (1, 2),
+    Rung("every fourth latent step is drawn", 0.25): (1, 4),
+}
 
 
 @dataclass
 class DecoderState:
-    """One session: the references, what the convolutions remember, where the stream stands."""
+    """One session: the references, what the convolutions remember, where the stream stands.
+
+    Every `every`-th frame is drawn of every `every_step`-th latent step; the others are repeated.
+    """
 
     references: ReferenceCache
     compositor: Compositor
     memory: Memory
     next_frame: int = 0
     header: Header = field(default_factory=Header)
+    every: int = 1
+    every_step: int = 1
+    n_steps: int = 0
+    last: U8 | None = None  # [H, W, 3]
 
 
 class ReferenceVaeDecoder:
     """Decodes `video/ref-vae-*` with the pictures of the person at hand."""
 
     out_space = ""
+    rungs = tuple(THINNED)
     cpu_threads = (
         2  # a node gives it so many: a frame at 512 takes a quarter less time than with 1
     )
@@ -102,9 +120,28 @@ class ReferenceVaeDecoder:
         frames = np.concatenate([self._decode(latent, state) for latent in steps])
         return [FrameChunk(header, frames[: chunk.n_frames], chunk.first_frame)]
 
+    def set_rung(self, state: DecoderState, rung: int) -> None:
+        """Draw less; what is not drawn repeats the picture before it.
+
+        A step that is not painted is not remembered either: the next one that is follows the
+        last one that was.
+        """
+        state.every, state.every_step = THINNED[self.rungs[rung]]
+
     def _decode(self, latent: Tensor, state: DecoderState) -> U8:
+        """The frames of one latent step, [1 or time_factor, H, W, 3]."""
+        n_frames = self.config.time_factor if state.n_steps else 1
+        is_painted = state.last is None or state.n_steps % state.every_step == 0
+        state.n_steps += 1
+        if not is_painted:
+            assert state.last is not None
+            return np.broadcast_to(state.last, (n_frames, *state.last.shape))
         painting = self.model.paint(latent, state.references, state.memory)
-        return state.compositor.frames(painting)
+        due = frames_to_draw(0, n_frames, state.every, has_picture=state.last is not None)
+        drawn = state.compositor.frames(painting.only(due) if len(due) < n_frames else painting)
+        frames = repeated(drawn, due, n_frames, state.last)
+        state.last = frames[-1]
+        return frames
 
     def finish(self, state: DecoderState) -> list[FrameChunk]:
         """An empty chunk that ends the stream; nothing is held back."""

@@ -25,7 +25,7 @@ from talking_portrait_ros.latents.block_rectified_flow.config import (
 )
 from talking_portrait_ros.latents.block_rectified_flow.model import BlockFlow
 from talking_portrait_ros.latents.block_rectified_flow.sampler import Past, Sampler, block_noise
-from talking_portrait_ros.stage import Clock, require_next, require_space
+from talking_portrait_ros.stage import Clock, Rung, require_next, require_space
 from talking_portrait_ros.timebase import Timebase
 
 STAGE = "block_rectified_flow"
@@ -43,6 +43,7 @@ class FlowState:
         known: frames whose features have come.
         sent: frames whose latents have gone.
         header: header that frame `sent` has.
+        denoise_steps: Euler steps per block; None for as many as the config says.
     """
 
     past: Past
@@ -52,6 +53,7 @@ class FlowState:
     known: int = 0
     sent: int = 0
     header: Header = field(default_factory=Header)
+    denoise_steps: int | None = None
 
 
 class BlockRectifiedFlow:
@@ -99,6 +101,20 @@ class BlockRectifiedFlow:
         self._guide.config = self._guide.config.replace(
             **{name: getattr(self._config, name) for name in live}
         )
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """Fewer denoising steps; a pass that commits the block comes on top of them."""
+        n_commits = int(self.config.commit == "clean")
+        all_passes = self.config.denoise_steps + n_commits
+        return tuple(
+            Rung(f"{n} denoising steps", (n + n_commits) / all_passes)
+            for n in range(self.config.denoise_steps, 0, -1)
+        )
+
+    def set_rung(self, state: FlowState, rung: int) -> None:
+        """Take `rung` denoising steps less."""
+        state.denoise_steps = self.config.denoise_steps - rung
 
     @torch.inference_mode()
     def start(self, references: References) -> FlowState:
@@ -191,7 +207,7 @@ class BlockRectifiedFlow:
         shape = (1, config.block_steps, config.latent_channels,
                  config.latent_size, config.latent_size)  # fmt: skip
         noise = block_noise(config.seed, state.past.block, shape).to(self._device)
-        latents = self._sampler.block(sound, state.past, noise, has_first)[0]
+        latents = self._sampler.block(sound, state.past, noise, has_first, state.denoise_steps)[0]
         first_step = timebase.steps_of_frames(state.sent)
         n_steps = timebase.steps_of_frames(end) - first_step
         n_frames = end - state.sent

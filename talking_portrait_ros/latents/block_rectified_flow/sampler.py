@@ -61,7 +61,9 @@ class Sampler:
         """Go on with other references; what has been made stays in the past."""
         past.references = self.start(references).references
 
-    def block(self, sound: Tensor, past: Past, noise: Tensor, has_first: bool) -> Tensor:
+    def block(
+        self, sound: Tensor, past: Past, noise: Tensor, has_first: bool, n_steps: int | None = None
+    ) -> Tensor:
         """The next block of latents of the VAE, [B, S, C, h, w].
 
         Args:
@@ -69,7 +71,9 @@ class Sampler:
             past: brought up to date.
             noise: [B, S, C, h, w].
             has_first: the first step stands for a session's first frame.
+            n_steps: Euler steps; None for as many as the config says.
         """
+        times = self._times if n_steps is None else times_down(n_steps, self.config.shift)
         if past.ring.n_steps + self.config.block_steps > self.config.window_steps:
             past.ring.keep(self.config.carried_steps)
         context = self._context(past)
@@ -89,7 +93,7 @@ class Sampler:
             said = self._guided(said)
             return velocity_from_clean(z, said, t) if self.config.prediction == "clean" else said
 
-        values = euler(velocity, noise, self._times.to(noise))
+        values = euler(velocity, noise, times.to(noise))
         if self.config.commit == "clean":
             kept = self.model.commit(as_block(values, torch.zeros(())), context)
         else:

@@ -57,10 +57,10 @@ class AudioNode(AvatarNode[AudioParameters]):
     def __init__(self, defaults: AudioParameters | None = None) -> None:
         """Prepare."""
         super().__init__("audio", defaults or AudioParameters())
-        # The clock's second, so that a node that is started anew begins with a higher epoch.
-        self.epoch = int(time.time())
         self._source: Source | None = None
         self._paced: PacedAudio | None = None
+        # The clock's second, so that a node that is started anew begins with a higher epoch.
+        self.raise_epoch(int(time.time()))
         self._stop = Event()
 
     def configure(self) -> None:
@@ -77,7 +77,7 @@ class AudioNode(AvatarNode[AudioParameters]):
     def activate(self) -> None:
         """Start the clock."""
         assert self._source is not None
-        self.epoch += 1
+        self.raise_epoch(self.epoch + 1)
         endless = not self.config.exit_at_end
         self._held = HeldSource(self._source, endless, on_failure=self.report)
         waits = self.config.source in ("file", "say") and self.config.wait_for_face_s > 0

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 
 from talking_portrait_ros.ros.process import run_node
-from talking_portrait_ros.ros.stage_node import StageNode
+from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
+
+MAX_QUEUE = 7  # older frames would come later than the screen waits for them
 
 
 def main() -> int:
     """Run the node; the exit code."""
-    return run_node(lambda: StageNode("frames", ["frames"]))
+    defaults = StageParameters(max_queue=MAX_QUEUE)
+    return run_node(lambda: StageNode("frames", ["frames"], defaults))
 
 
 if __name__ == "__main__":

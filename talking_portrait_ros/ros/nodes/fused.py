@@ -8,12 +8,15 @@ from __future__ import annotations
 import sys
 
 from talking_portrait_ros.ros.process import run_node
-from talking_portrait_ros.ros.stage_node import StageNode
+from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
+
+MAX_QUEUE = 14  # chunks of 20 ms: frames of older ones would come later than the screen waits
 
 
 def main() -> int:
     """Run the node; the exit code."""
-    return run_node(lambda: StageNode("fused", ["features", "latents", "frames"]))
+    defaults = StageParameters(max_queue=MAX_QUEUE)
+    return run_node(lambda: StageNode("fused", ["features", "latents", "frames"], defaults))
 
 
 if __name__ == "__main__":

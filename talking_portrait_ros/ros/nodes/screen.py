@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import Image
 
 from talking_portrait_ros import msg
@@ -69,6 +70,8 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         self._timings = self.advertise(msg.FrameTiming, "screen/timing", qos.STREAM)
         self._sound = self.advertise(msg.AudioChunk, "screen/audio", qos.STREAM)
         self._status = StatusKeeper(self.advertise(msg.Status, "status", qos.LATCHED))
+        self._pictures = self.advertise(Image, "screen/frames", qos.FRAMES)
+        self.subscribe(DiagnosticStatus, "rungs", self._status.hear_rung, qos.RUNGS)
         self.subscribe(msg.FrameInfo, "frames/info", self._hear_info, qos.STREAM)
         self.subscribe(Image, "frames", self._hear_image, qos.FRAMES)
         self.subscribe(msg.AudioChunk, "audio", self._hear_sound, qos.STREAM)
@@ -175,6 +178,8 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         """The player's thread, once per frame period."""
         self._statistics.add(period, shown_ns)
         self._timings.publish(timing_to_msg(period, shown_ns))
+        if self._pictures.get_subscription_count():
+            self._pictures.publish(convert.image_to_msg(period.image, shown_ns))
         if period.sound is not None:
             self._sound.publish(convert.audio_to_msg(period.sound))
         epoch, frame = period.header.epoch, period.frame

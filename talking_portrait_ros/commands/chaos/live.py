@@ -1,0 +1,144 @@
+"""A running avatar that a scenario may harm, watched by a probe."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from talking_portrait_ros.ros.probe import Probe, ShownFrame
+
+NAMESPACE = "chaos"
+START_S = 60.0
+END_S = 20.0
+SETTLED_FRAMES = 50
+NODE = re.compile(r"talking_portrait_ros\.ros\.nodes\.(\w+)")
+SEGMENT = re.compile(r"/dev/shm/(fastdds_[0-9a-f]{16})")
+MIB = 1024 * 1024
+
+
+class LiveAvatar:
+    """`talking-portrait run --topic` in a ROS domain of its own; use as a context manager.
+
+    Attributes:
+        probe: hears and speaks.
+    """
+
+    probe: Probe
+
+    def __init__(self, preset_name: str, layout: str) -> None:
+        """Prepare; the processes start with the context."""
+        self._words = ["--preset", preset_name, "--layout", layout, "--namespace", NAMESPACE]
+        self._domain = 10 + os.getpid() % 80
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed with the context
+        self._segments: set[str] = set()
+        self._pids: set[int] = set()
+
+    def __enter__(self) -> LiveAvatar:
+        from talking_portrait_ros.ros.probe import Probe
+
+        environment = {**os.environ, "ROS_DOMAIN_ID": str(self._domain)}
+        command = [sys.executable, "-m", "talking_portrait_ros", "run", "--topic"]
+        self._run = subprocess.Popen(
+            [*command, "--screen", "none", *self._words], env=environment,
+            stdout=self._log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            self.probe = Probe(NAMESPACE, self._domain)
+            self.wait(self._is_settled, START_S, "the face does not come to the screen")
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.end()
+        self._log.close()
+
+    def end(self) -> None:
+        """Ctrl-C, and what does not heed it is killed."""
+        self.note_resources()
+        self._run.send_signal(signal.SIGINT)
+        try:
+            self._run.wait(END_S)
+        except subprocess.TimeoutExpired:
+            for process in psutil.Process(self._run.pid).children(recursive=True):
+                process.kill()
+            self._run.kill()
+        if hasattr(self, "probe"):
+            self.probe.__exit__()
+
+    def nodes(self) -> dict[str, psutil.Process]:
+        """The node processes that live now."""
+        found = {}
+        for process in psutil.Process(self._run.pid).children(recursive=True):
+            try:
+                name = NODE.search(" ".join(process.cmdline()))
+            except psutil.Error:
+                continue
+            if name and process.cmdline()[0].endswith(Path(sys.executable).name):
+                found[name[1]] = process
+        return found
+
+    def note_resources(self) -> None:
+        """Remember processes and shared memory, to see in the end that nothing is left."""
+        if self._run.poll() is not None:
+            return
+        for process in self.nodes().values():
+            self._pids.add(process.pid)
+            try:
+                maps = Path(f"/proc/{process.pid}/maps").read_text()
+            except OSError:
+                continue
+            self._segments |= set(SEGMENT.findall(maps))
+
+    def orphans(self) -> int:
+        """Noted processes that live on; to be asked after the end."""
+        return sum(psutil.pid_exists(pid) for pid in self._pids)
+
+    def leaked_segments(self) -> int:
+        """Noted shared memory that is still there; to be asked after the end."""
+        return sum(Path("/dev/shm", name).exists() for name in self._segments)
+
+    def exit_code(self) -> int | None:
+        """Of the run; None while it goes on."""
+        return self._run.poll()
+
+    def log(self) -> str:
+        """What the nodes have said so far."""
+        self._log.seek(0)
+        return self._log.read()
+
+    def memory_mb(self) -> dict[str, float]:
+        """Resident memory per node."""
+        return {name: p.memory_info().rss / MIB for name, p in self.nodes().items()}
+
+    def shown(self, from_ns: int, to_ns: int | None = None) -> list[ShownFrame]:
+        """The frame periods that were on the screen between two times."""
+        last_ns = time.time_ns() if to_ns is None else to_ns
+        return [s for s in list(self.probe.shown) if from_ns <= s.screen_ns < last_ns]
+
+    def wait(self, until: Callable[[], bool], timeout_s: float, complaint: str) -> None:
+        """Wait until `until()` holds.
+
+        Raises:
+            ValueError: it does not in time, or the run has ended; `complaint` with the log.
+        """
+        limit_s = time.monotonic() + timeout_s
+        while not until():
+            if time.monotonic() > limit_s or self._run.poll() is not None:
+                raise ValueError(f"chaos: {complaint}; the nodes said: {self.log()[-1500:]}")
+            time.sleep(0.02)
+
+    def _is_settled(self) -> bool:
+        return sum(s.state == "shown" for s in self.probe.shown) >= SETTLED_FRAMES
