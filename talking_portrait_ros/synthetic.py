@@ -37,8 +37,8 @@ def synthetic_input(stage: Stage[Any, Any, Any], n_frames: int, seed: int = 0) -
     timebase = stage.clock.timebase
     header = Header(stamp_ns=1_000_000_000)
     if not stage.in_space:
-        shape = (2, n_frames * timebase.samples_per_frame)
-        own, partner = generator.normal(0, 0.1, shape).astype(np.float32)
+        n_samples = n_frames * timebase.samples_per_frame
+        own, partner = generator.normal(0, 0.1, (2, n_samples)).astype(np.float32)
         return AudioChunk(header, own, timebase.sample_rate_hz, 0, partner)
     in_steps = stage.in_space.startswith("video/")
     shape = (timebase.steps_of_frames(n_frames) if in_steps else n_frames, *stage.in_shape)
