@@ -53,7 +53,7 @@ def smoke_config(config: BlockFlowTraining) -> BlockFlowTraining:
 
 def made_up(network: BlockRectifiedFlowConfig, n_clips: int, seed: int) -> Material:
     """Latents that go up and down with the guide's jaw, each clip about its own reference."""
-    from talking_portrait_ros.features.log_mel.extractor import FRAME_WIDTH
+    from talking_portrait_ros.features.log_mel.ear import FRAME_WIDTH
     from talking_portrait_ros.spaces import INDEX, MOTION_WIDTH
 
     chance = torch.Generator().manual_seed(seed)
