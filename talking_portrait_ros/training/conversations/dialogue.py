@@ -103,8 +103,8 @@ def _phrase(language: str, validation: bool, generator: np.random.Generator) -> 
         return str(generator.choice(_side(SENTENCES, validation)))
     parts = (OPENINGS, SUBJECTS, DEEDS, THINGS, ENDINGS)
     said = [str(generator.choice(_side(part, validation))) for part in parts]
-    if generator.random() < 0.3:
-        said = said[1:4]
+    if generator.random() < 0.5:
+        said = said[1:4]  # a short one
     return " ".join(said).strip()
 
 

@@ -24,7 +24,7 @@ N_PHRASES = 14  # that a person has in stock; after the last the first comes aga
 Mode = Literal["dialogue", "listening", "monologue", "partner_alone", "quiet"]
 MODES: tuple[Mode, ...] = (
     "dialogue", "listening", "monologue", "partner_alone", "quiet",
-    "dialogue", "listening", "dialogue", "dialogue", "dialogue",
+    "dialogue", "listening", "dialogue", "listening", "partner_alone",
 )  # fmt: skip
 """Kinds of conversations, in turn."""
 
