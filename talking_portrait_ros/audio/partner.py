@@ -142,7 +142,7 @@ class PartnerTrack:
         if not len(samples):
             return samples
         flat, self._dc = lfilter([1.0, -1.0], [1.0, -DC_POLE], samples, zi=self._dc)
-        return flat.astype(np.float32)
+        return np.asarray(flat, np.float32)
 
     def _continue(self, stamp_ns: int, length_ns: int) -> None:
         """Place a chunk in time: after the last one, after a hole, or anew."""
@@ -227,4 +227,4 @@ class PartnerTrack:
 def _stretched(samples: F32, n_samples: int) -> F32:
     """The same sound in a few samples more or less, [n_samples]."""
     places = np.linspace(0, len(samples) - 1, n_samples)
-    return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
+    return np.asarray(np.interp(places, np.arange(len(samples)), samples), np.float32)

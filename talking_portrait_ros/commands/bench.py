@@ -24,7 +24,7 @@ from talking_portrait_ros.commands.options import (
     portrait_option,
     preset_option,
 )
-from talking_portrait_ros.commands.run import Sound, build_graph, check_portraits
+from talking_portrait_ros.commands.run import Sound, build_graph, check_portraits, file_sound
 from talking_portrait_ros.commands.tables import figures_table, latency_table, load_table
 from talking_portrait_ros.device import require_device
 from talking_portrait_ros.presets import FRAMES, preset, with_recording
@@ -53,6 +53,7 @@ TEXT = (
 @preset_option()
 @latents_option()
 @device_option()
+@click.option("--partner", metavar="FILE", help="Somebody in front says this sound file.")
 @click.option(
     "--frames",
     "decoder",
@@ -85,6 +86,7 @@ TEXT = (
 def bench(
     portraits: tuple[str, ...],
     audio: str | None,
+    partner: str | None,
     layout: Layout,
     seconds: int,
     preset_name: str,
@@ -116,8 +118,9 @@ def bench(
         report = Path(folder) / "report.json"
         source = Sound("file", {"file": str(sound)})
         graph = build_graph(
-            layout, paths, source, "none", preset_name, device, report, "bench", recording
-        )
+            layout, paths, source, "none", preset_name, device, report, "bench", recording,
+            None if partner is None else file_sound(partner),
+        )  # fmt: skip
         console.print(f"running the graph for {seconds} s, layout {layout} ...")
         figures = measure(graph, report)
     figures |= {

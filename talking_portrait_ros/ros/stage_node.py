@@ -11,6 +11,7 @@ from typing import Any
 from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import Chunk
 from talking_portrait_ros.config import Config, param
+from talking_portrait_ros.latents.direction import Director
 from talking_portrait_ros.pipeline import KINDS, build_stage
 from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS, StageSpec, preset
 from talking_portrait_ros.realtime.mailbox import Mailbox
@@ -21,8 +22,10 @@ from talking_portrait_ros.realtime.worker import Worker
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters, described
+from talking_portrait_ros.ros.direction_input import DirectionInput
 from talking_portrait_ros.ros.outlets import WIRES, ChunkOutlet, FramesOutlet, Outlet
 from talking_portrait_ros.ros.parameters import ParameterSet
+from talking_portrait_ros.ros.partner_input import PartnerInput
 from talking_portrait_ros.stage import Stage
 
 AUDIO_CHUNKS_PER_FRAME = 2  # of 20 ms
@@ -69,6 +72,7 @@ class StageNode(AvatarNode[StageParameters]):
         self._worker: Worker[Any] | None = None
         self._portraits: Mailbox[msg.References] | None = None
         self._portrait_worker: Worker[msg.References] | None = None
+        self._partner: PartnerInput | None = None
         self._rate = RecentRate()
 
     def build_stages(self) -> list[tuple[str, Stage[Any, Any, Any]]]:
@@ -95,6 +99,12 @@ class StageNode(AvatarNode[StageParameters]):
             self._outlets[kind] = self._outlet(kind, stage)
         source = INPUT_OF[self._kinds[0]]
         self.subscribe(WIRES[source].kind, source, self._hear, qos.STREAM)
+        if source == "audio":
+            self._partner = PartnerInput(self)
+        for _, stage in stages:
+            director = getattr(stage, "director", None)
+            if isinstance(director, Director):
+                DirectionInput(self, director)
         # Kept across deactivation: a portrait may come while the node is idle.
         self._portraits = Mailbox(1, "drop_oldest")
         self._portrait_worker = Worker("portrait", self._portraits, self._renew)
@@ -121,7 +131,7 @@ class StageNode(AvatarNode[StageParameters]):
         if self._portrait_worker is not None:
             self._portrait_worker.stop()
         self._portrait_worker = self._portraits = None
-        self._chain = None
+        self._chain = self._partner = None
         self._outlets.clear()
         self._forget_families()
         gc.collect()
@@ -144,6 +154,7 @@ class StageNode(AvatarNode[StageParameters]):
             "device": self.config.device,
             "rate_hz": f"{self._rate.per_second:.1f}",
             "queue": str(len(self._mailbox or ())),
+            **(self._partner.vitals() if self._partner else {}),
         }
         for session in self._chain.sessions if self._chain else ():
             times = session.step_times.percentiles()
@@ -188,6 +199,8 @@ class StageNode(AvatarNode[StageParameters]):
             return
         try:
             chunk = WIRES[INPUT_OF[self._kinds[0]]].from_msg(message)
+            if self._partner is not None:
+                chunk = self._partner.join(chunk)
             for kind, output in chain.push(chunk):
                 self._publish(kind, output)
         except ValueError as error:
