@@ -15,7 +15,7 @@ from rich.table import Table
 from talking_portrait_ros.commands.options import device_option
 from talking_portrait_ros.device import require_device
 from talking_portrait_ros.frames.references import AVATAR, load_references
-from talking_portrait_ros.presets import DEFAULT_PRESET, preset
+from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS, preset
 
 if TYPE_CHECKING:
     from talking_portrait_ros.evaluation.vae import Trial
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOOKAHEADS = ("rig_512_la0", "rig_512", "rig_512_la120", "rig_512_la200")
+DYADIC = ("causal_speech",)  # features that hear both tracks
 DEFAULT_VAE = "ref_vae_512"
 VALIDATION_PACKS = "out/corpus/val*.safetensors"
+CONVERSATIONS = "out/conversations/val.safetensors"
 console = Console()
 
 
@@ -44,6 +46,13 @@ class Settings:
     people: int | None = None
     seconds: float | None = None
     drift_minutes: int = 0
+    long_minutes: int = 0
+
+    @property
+    def motion_presets(self) -> tuple[str, ...]:
+        """Pipelines to compare on conversations."""
+        dyadic = [name for name, each in PRESETS.items() if each.features.family in DYADIC]
+        return self.presets or (*dyadic, DEFAULT_PRESET)
 
 
 def evaluate_clips(settings: Settings) -> dict[str, Any]:
@@ -58,7 +67,12 @@ def evaluate_clips(settings: Settings) -> dict[str, Any]:
     if settings.portrait != "clip":
         reference = load_references([settings.portrait]).first
     found = evaluate_lips(
-        clips, settings.presets, settings.resolution, reference, settings.device, _watch
+        clips,
+        settings.presets or LOOKAHEADS,
+        settings.resolution,
+        reference,
+        settings.device,
+        _watch,
     )
     console.print(reports.lips_table(found), reports.differences_table(found))
     for note in reports.lips_notes(found):
@@ -131,12 +145,38 @@ def evaluate_reconstruction(settings: Settings) -> dict[str, Any]:
     return figures
 
 
+def evaluate_conversation(settings: Settings) -> dict[str, Any]:
+    """A face that listens and answers, on motion alone: mouth, reactions, idleness, lips."""
+    from talking_portrait_ros.evaluation import dyadic_report as reports
+    from talking_portrait_ros.evaluation import dyadic_runs as runs
+    from talking_portrait_ros.evaluation.dyadic import check_detectors
+    from talking_portrait_ros.training.conversations.conversation import load_pack
+
+    conversations = load_pack(settings.pack or CONVERSATIONS)
+    checks = check_detectors(conversations)
+    console.print(reports.detectors_table(checks))
+    runners = [runs.MotionRunner(name, settings.device) for name in settings.motion_presets]
+    scores = [runs.score_label(conversations)]
+    scores += [runs.score_runner(runner, conversations, _watch) for runner in runners]
+    console.print(reports.scores_table(scores), reports.answers_table(scores))
+    figures = {"detectors": checks, "scores": {score.name: score for score in scores}}
+    for runner in runners if settings.long_minutes else ():
+        long_run = runs.run_long(runner, conversations, settings.long_minutes, _watch)
+        for note in reports.long_notes(runner.name, long_run):
+            console.print(f"- {note}")
+        reports.plot_long(long_run, settings.output / f"{runner.name}_long.png")
+        figures[f"long.{runner.name}"] = long_run
+    plain: dict[str, Any] = reports.plain(figures)
+    return plain
+
+
 PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "lips": evaluate_clips,
     "silence": evaluate_pauses,
     "rig": evaluate_commands,
     "faces": evaluate_pictures,
     "reconstruction": evaluate_reconstruction,
+    "dyadic": evaluate_conversation,
 }
 
 
@@ -157,10 +197,9 @@ PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "--preset",
     "presets",
     multiple=True,
-    default=LOOKAHEADS,
-    show_default=True,
     metavar="NAME",
-    help="Pipelines to compare on the clips; repeatable.",
+    help="Pipelines to compare; repeatable. Default: "
+    f"{', '.join(LOOKAHEADS)}; for dyadic those that hear a partner, and {DEFAULT_PRESET}.",
 )
 @click.option(
     "--portrait",
@@ -183,7 +222,10 @@ PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     help="VAEs to compare in reconstruction, or .safetensors files of weights; repeatable.",
 )
 @click.option(
-    "--pack", metavar="FILE", help=f"Corpus of unseen people; default: {VALIDATION_PACKS}."
+    "--pack",
+    metavar="FILE",
+    help=f"Corpus of unseen people; default: {VALIDATION_PACKS}. Conversations for dyadic; "
+    f"default: {CONVERSATIONS}.",
 )
 @click.option("--people", type=click.IntRange(1), help="So many people of it; default: all.")
 @click.option(
@@ -195,6 +237,13 @@ PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     default=0,
     show_default=True,
     help="Also reconstruct one clip of so many minutes, measured minute by minute.",
+)
+@click.option(
+    "--long-minutes",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="In dyadic: also one session of so many minutes: head pose, repetition, memory.",
 )
 @device_option()
 @click.option(
@@ -216,11 +265,12 @@ def evaluate(
     people: int | None,
     seconds: float | None,
     drift_minutes: int,
+    long_minutes: int,
     device: str,
     output: str,
     json_path: str | None,
 ) -> None:
-    """Measure lips against real speakers, silence, the rig's obedience, odd pictures, the VAE."""
+    """Measure lips, silence, the rig's obedience, odd pictures, the VAE, conversations."""
     from talking_portrait_ros.evaluation.report import save_json
 
     for name in presets:
@@ -229,7 +279,7 @@ def evaluate(
     folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(
         clips, presets, portrait, resolution, require_device(device), folder,
-        vae, pack, people, seconds, drift_minutes,
+        vae, pack, people, seconds, drift_minutes, long_minutes,
     )  # fmt: skip
     path = Path(json_path) if json_path else folder / "evaluate.json"
     figures: dict[str, Any] = {}
@@ -270,7 +320,7 @@ def _frames_stage(settings: Settings) -> Any:
     from talking_portrait_ros.evaluation.runner import at_resolution
     from talking_portrait_ros.pipeline import build_stage
 
-    chosen = at_resolution(preset(settings.presets[0]), settings.resolution)
+    chosen = at_resolution(preset((settings.presets or LOOKAHEADS)[0]), settings.resolution)
     return build_stage("frames", chosen.frames, settings.device)
 
 
