@@ -147,6 +147,38 @@ LATENTS: dict[str, StageSpec] = {
             "guidance": 2.0,
         },
     ),
+    "dyadic_512": StageSpec("ar_flow_matching", {"weights": "dyadic_512"}),
+    "dyadic_tiny": StageSpec(
+        "ar_flow_matching",
+        {
+            "speech_width": 8,
+            "partner_width": 8,
+            "codes": 16,
+            "width": 32,
+            "depth": 2,
+            "head_width": 8,
+            "flow_depth": 1,
+            "window_frames": 8,
+        },
+    ),
+    "dyadic_paper_512": StageSpec(
+        "ar_flow_matching",
+        {
+            "encoder": "wav2vec2",
+            "heard_width": 768,
+            "codes": 512,
+            "width": 768,
+            "depth": 16,
+            "attentions": 2,
+            "head_width": 64,
+            "flow_depth": 6,
+            "flow_mlp_ratio": 4,
+            "window_frames": 96,
+            "denoise_steps": 5,
+            "guidance_speaker": 0.5,
+            "guidance_listener": 0.5,
+        },
+    ),
 }
 """Generators by name, for commands that need no whole pipeline."""
 

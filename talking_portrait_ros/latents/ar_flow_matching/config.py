@@ -25,7 +25,7 @@ class ArFlowMatchingConfig(Config):
                              minimum=1)  # fmt: skip
     speech_width: int = param(64, "channels of the encoder of the own voice", minimum=1)
     partner_width: int = param(32, "channels of the encoder of the partner's voice", minimum=1)
-    codes: int = param(32, "numbers that the motion of a frame is inside the network", minimum=1)
+    codes: int = param(20, "numbers that the motion of a frame is inside the network", minimum=1)
     width: int = param(192, "channels of a token", minimum=1)
     depth: int = param(4, "transformer blocks", minimum=1)
     attentions: int = param(1, "self-attentions per block; the seed has two", minimum=1)

@@ -44,6 +44,7 @@ class Sampler:
 
     def __init__(self, model: ArFlow) -> None:
         self.model = model
+        self._times: dict[int, list[list[Tensor]]] = {}
 
     def start(self, motion: Tensor, config: ArFlowMatchingConfig) -> Past:
         """Sessions that begin in, and are anchored to, `motion` [B, 58]."""
@@ -70,26 +71,34 @@ class Sampler:
         n_rows = len(heard) // len(own)
         before = past.last.repeat(n_rows, 1)[:, None]
         condition = self.model.backbone(before, heard, past.anchor, past.ring)[:, 0]
+        told, times = self.model.head.read_condition(condition), iter(self._read_times(config))
 
         def velocity(z: Tensor, t: Tensor) -> Tensor:
-            rows = z.repeat(n_rows, 1)
-            said = self.model.head(rows, t.expand(len(rows)), condition)
+            said = self.model.head.clean(z.repeat(n_rows, 1), next(times), told)
             return velocity_from_clean(z, _guided(said, len(z), config), t)
 
         code = euler(velocity, noise, times_down(config.denoise_steps).to(noise))
-        past.last = code.clamp(-_FARTHEST, _FARTHEST)
-        motion: Tensor = self.model.codes.decode(past.last)
+        motion: Tensor = self.model.codes.decode(code.clamp(-_FARTHEST, _FARTHEST))
+        past.last = self.model.codes.encode(motion)  # of a code without meaning nothing stays
         return motion
+
+    def _read_times(self, config: ArFlowMatchingConfig) -> list[list[Tensor]]:
+        """The times of the Euler steps as the head reads them; the same for every frame."""
+        n_steps = config.denoise_steps
+        if n_steps not in self._times:
+            like = self.model.no_anchor
+            times = times_down(n_steps)[:-1].to(like)
+            self._times[n_steps] = [self.model.head.read_time(t[None]) for t in times]
+        return self._times[n_steps]
 
     def _heard(self, own: Tensor, partner: Tensor, config: ArFlowMatchingConfig) -> Tensor:
         told = self.model.ears.told
-        everything = told(own, partner, own)
+        everything: Tensor = told(own, partner, own)
         if not config.guided:
             return everything
         nothing = told(None, None, own)
-        return torch.cat(
-            [everything, nothing, told(own, None, own), told(None, partner, own), nothing]
-        )
+        rows = [everything, nothing, told(own, None, own), told(None, partner, own), nothing]
+        return torch.cat(rows)
 
 
 def _guided(said: Tensor, n: int, config: ArFlowMatchingConfig) -> Tensor:
@@ -97,9 +106,13 @@ def _guided(said: Tensor, n: int, config: ArFlowMatchingConfig) -> Tensor:
     if not config.guided:
         return said
     everything, nothing, own, partner, anchor = said.unflatten(0, (N_BRANCHES, n))
-    pull: Tensor = config.guidance_speaker * (own - nothing)
-    pull = pull + config.guidance_listener * (partner - nothing)
-    return everything + pull + config.guidance_anchor * (anchor - nothing)
+    pulled: Tensor = (
+        everything
+        + config.guidance_speaker * (own - nothing)
+        + config.guidance_listener * (partner - nothing)
+        + config.guidance_anchor * (anchor - nothing)
+    )
+    return pulled
 
 
 def frame_noise(seed: int, frame: int, n: int) -> Tensor:

@@ -12,8 +12,9 @@ from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectif
 from talking_portrait_ros.training.block_flow.config import BlockFlowTraining, model_config
 from talking_portrait_ros.training.block_flow.export import export
 from talking_portrait_ros.training.block_flow.material import Material
-from talking_portrait_ros.training.block_flow.run import CHECKPOINTS, Run
+from talking_portrait_ros.training.block_flow.run import Run
 from talking_portrait_ros.training.block_flow.trainer import Trainer
+from talking_portrait_ros.training.loop.run import CHECKPOINTS
 
 SMOKE_EXPLAINED = 0.5  # share of what made-up speech does to made-up latents
 _HELD_OUT_SHARE = 0.05
