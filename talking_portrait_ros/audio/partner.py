@@ -38,7 +38,7 @@ class PartnerCounts:
 
     Attributes:
         late_samples: silence that stood in for sound that had not come in time.
-        dropped_samples: sound that came too late or too much at once.
+        dropped_samples: sound that came faster than it was heard.
         clipped_samples: beyond -1..1, cut to it.
         gaps: holes in the track, filled with silence.
         restarts: the track began anew after a longer hole or a jump.
@@ -78,6 +78,7 @@ class PartnerTrack:
         self._fifo = SampleFifo()
         self._lock = Lock()
         self._is_known = False
+        self._own_position = 0
         self._forget()
 
     @property
@@ -102,7 +103,8 @@ class PartnerTrack:
             self._fifo.append(sound)
             excess = len(self._fifo) - int(LONGEST_S * self._rate_hz)
             if excess > 0:
-                self.counts.dropped_samples += len(self._fifo.take(excess))
+                n_dropped = len(self._fifo.take(excess))
+                self.counts.dropped_samples += n_dropped if self._is_aligned else 0
 
     def join(self, chunk: AudioChunk) -> AudioChunk:
         """A chunk of the own track with what the partner said meanwhile.
@@ -114,8 +116,9 @@ class PartnerTrack:
                 return chunk
             if self._end_ns is None:
                 return replace(chunk, partner=np.zeros(len(chunk.samples), np.float32))
-            if not self._is_aligned:
+            if not self._is_aligned or chunk.first_sample != self._own_position:
                 self._align(chunk)
+            self._own_position = chunk.first_sample + len(chunk.samples)
             partner = self._taken(len(chunk.samples))
             self._note_delay(chunk)
             return replace(chunk, partner=partner)
@@ -163,7 +166,10 @@ class PartnerTrack:
             self._end_ns += length_ns + int(FOLLOW * gap_ns)
 
     def _align(self, own: AudioChunk) -> None:
-        """Find where to begin to read, from the stamps or, with another clock, from arrivals."""
+        """Find where to read on, from the stamps or, with another clock, from arrivals.
+
+        At the beginning, and where the own track has jumped.
+        """
         assert self._end_ns is not None
         self._is_aligned = True
         own_end_ns = own.header.stamp_ns + len(own.samples) * NS_PER_S // own.sample_rate_hz
@@ -171,8 +177,7 @@ class PartnerTrack:
         self.offset_ms = behind_ns / NS_PER_MS if abs(behind_ns) > OTHER_CLOCK_NS else 0.0
         wanted_ns = own.header.stamp_ns - int(self.offset_ms * NS_PER_MS) - self._first_delay_ns
         ahead = self._samples(wanted_ns - self._next_ns())
-        if ahead > 0:
-            self.counts.dropped_samples += len(self._fifo.take(ahead))
+        self._fifo.take(max(0, ahead))
         self._owed = max(0, -ahead)
 
     def _taken(self, n_samples: int) -> F32:

@@ -17,7 +17,7 @@ SENTENCES = {
     "gaps": "the partner's sound has holes: silence stands in",
     "restarts": "the partner's sound jumps in time: its track begins anew",
     "late_samples": "the partner's sound comes late: silence stands in, and it is heard later",
-    "dropped_samples": "the partner's sound comes too late or in floods: some of it is dropped",
+    "dropped_samples": "the partner's sound comes too fast: the oldest of it is dropped",
     "clipped_samples": "the partner's sound is beyond -1..1: it is clipped",
 }
 

@@ -152,12 +152,35 @@ def test_an_offset_in_the_signal_is_taken_away_and_clipping_counted() -> None:
     assert track.counts.clipped_samples == 10
 
 
-def test_a_flood_is_bounded() -> None:
+def test_what_is_said_before_the_own_track_begins_is_forgotten_without_a_count() -> None:
+    track = PartnerTrack(delay_ms=0)
+    for k in range(30):
+        header = Header(START_NS + k * 200 * MS)
+        track.hear(AudioChunk(header, np.full(3200, 0.1, np.float32), RATE, k * 3200))
+    own = AudioChunk(Header(START_NS + 5_800 * MS), np.zeros(320, np.float32), RATE, 0)
+    track.join(own)
+    assert track.delay_ms == pytest.approx(0, abs=1)
+    assert track.counts.dropped_samples == 0
+
+
+def test_a_flood_is_bounded_and_counted() -> None:
     track = PartnerTrack()
     for k in range(30):
         header = Header(START_NS + k * 200 * MS)
         track.hear(AudioChunk(header, np.zeros(3200, np.float32), RATE, k * 3200))
-    assert track.counts.dropped_samples == 6 * RATE - 2 * RATE
+        if k == 0:
+            track.join(AudioChunk(Header(START_NS), np.zeros(320, np.float32), RATE, 0))
+    assert track.counts.dropped_samples > 3 * RATE
+
+
+def test_a_jump_of_the_own_track_leaves_the_partner_in_step() -> None:
+    track = PartnerTrack(delay_ms=40)
+    n = 20 * 320
+    track.hear(AudioChunk(Header(START_NS), voice(n), RATE, 0))
+    for k in (3, 12):
+        header = Header(START_NS + k * 20 * MS)
+        track.join(AudioChunk(header, np.zeros(320, np.float32), RATE, k * 320))
+        assert track.delay_ms == pytest.approx(40, abs=1)
 
 
 def test_a_rate_that_is_none_is_refused() -> None:
