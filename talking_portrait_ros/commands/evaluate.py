@@ -47,6 +47,7 @@ class Settings:
     seconds: float | None = None
     drift_minutes: int = 0
     long_minutes: int = 0
+    tracks: tuple[str, str] | None = None
 
     @property
     def motion_presets(self) -> tuple[str, ...]:
@@ -150,16 +151,23 @@ def evaluate_conversation(settings: Settings) -> dict[str, Any]:
     from talking_portrait_ros.evaluation import dyadic_report as reports
     from talking_portrait_ros.evaluation import dyadic_runs as runs
     from talking_portrait_ros.evaluation.dyadic import check_detectors
+    from talking_portrait_ros.evaluation.two_tracks import read_conversation
     from talking_portrait_ros.training.conversations.conversation import load_pack
 
-    conversations = load_pack(settings.pack or CONVERSATIONS)
-    checks = check_detectors(conversations)
-    console.print(reports.detectors_table(checks))
+    if settings.tracks is None:
+        conversations = load_pack(settings.pack or CONVERSATIONS)
+    else:
+        conversations = [read_conversation(*settings.tracks)]
     runners = [runs.MotionRunner(name, settings.device) for name in settings.motion_presets]
-    scores = [runs.score_label(conversations)]
+    figures: dict[str, Any] = {}
+    scores = []
+    if runs.is_labelled(conversations):
+        figures["detectors"] = check_detectors(conversations)
+        console.print(reports.detectors_table(figures["detectors"]))
+        scores.append(runs.score_label(conversations))
     scores += [runs.score_runner(runner, conversations, _watch) for runner in runners]
     console.print(reports.scores_table(scores), reports.answers_table(scores))
-    figures = {"detectors": checks, "scores": {score.name: score for score in scores}}
+    figures["scores"] = {score.name: score for score in scores}
     for runner in runners if settings.long_minutes else ():
         long_run = runs.run_long(runner, conversations, settings.long_minutes, _watch)
         for note in reports.long_notes(runner.name, long_run):
@@ -245,6 +253,12 @@ PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     show_default=True,
     help="In dyadic: also one session of so many minutes: head pose, repetition, memory.",
 )
+@click.option(
+    "--tracks",
+    nargs=2,
+    metavar="OWN PARTNER",
+    help="In dyadic: two sound files instead of a pack; there is no label then.",
+)
 @device_option()
 @click.option(
     "--output",
@@ -266,6 +280,7 @@ def evaluate(
     seconds: float | None,
     drift_minutes: int,
     long_minutes: int,
+    tracks: tuple[str, str] | None,
     device: str,
     output: str,
     json_path: str | None,
@@ -279,7 +294,7 @@ def evaluate(
     folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(
         clips, presets, portrait, resolution, require_device(device), folder,
-        vae, pack, people, seconds, drift_minutes, long_minutes,
+        vae, pack, people, seconds, drift_minutes, long_minutes, tracks,
     )  # fmt: skip
     path = Path(json_path) if json_path else folder / "evaluate.json"
     figures: dict[str, Any] = {}

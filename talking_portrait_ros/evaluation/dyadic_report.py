@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from talking_portrait_ros.evaluation.dyadic import Lips
 from talking_portrait_ros.evaluation.dyadic_runs import ANGLES, DyadicScore, LongRun
 from talking_portrait_ros.evaluation.events import FPS, Detection
 
@@ -25,22 +26,30 @@ def scores_table(scores: Sequence[DyadicScore]) -> Table:
     for score in scores:
         table.add_row(
             score.name, f"{score.lookahead_ms:.0f} ms", f"{score.ms_per_frame:.1f}",
-            str(score.lips.r), f"{score.lips.lag_frames:+.0f}", f"{score.lips.gain:.2f}",
+            *_lips_cells(score.lips),
             f"{score.open_share:.1%}", f"{score.idle.blinks_per_minute:.1f}",
             f"{score.idle.head_deg:.1f} deg", f"{score.idle.frozen:.0%}",
         )  # fmt: skip
     return table
 
 
+def _lips_cells(lips: Lips | None) -> tuple[str, str, str]:
+    if lips is None:
+        return "", "", ""
+    return str(lips.r), f"{lips.lag_frames:+.0f}", f"{lips.gain:.2f}"
+
+
 def answers_table(scores: Sequence[DyadicScore]) -> Table:
     """What follows the partner's phrase ends, and what would anyway."""
-    table = Table(title="Within a second of the partner's phrase ends, while listening")
-    for heading in ("generator", "partner heard", "phrase ends", "nod", "brow raise", "blink"):
+    table = Table(
+        title="Within a second of the partner's phrase ends, while listening: share, median delay"
+    )
+    for heading in ("generator", "partner", "ends", "nod", "brow raise", "blink"):
         table.add_column(heading)
     for score in scores:
         for condition, by_kind in score.answers.items():
             cells = [
-                f"{answer.rate} after {answer.delay_ms:.0f} ms"
+                f"{answer.rate}\n{answer.delay_ms:.0f} ms"
                 for answer in (by_kind["nod"], by_kind["brow"], by_kind["blink"])
             ]
             table.add_row(score.name, condition, str(by_kind["nod"].n), *cells)

@@ -101,7 +101,7 @@ class DyadicScore:
         lookahead_ms, ms_per_frame: see `MotionRunner`.
         open_share: see `dyadic.open_share`.
         answers: after the phrase ends, by condition ("partner", "silence", "other") and event.
-        idle, lips: see `dyadic`.
+        idle, lips: see `dyadic`; no lips where the motion of the speaker is not known.
     """
 
     name: str
@@ -110,7 +110,12 @@ class DyadicScore:
     open_share: float
     answers: dict[str, dict[str, dyadic.Answers]]
     idle: dyadic.Idle
-    lips: dyadic.Lips
+    lips: dyadic.Lips | None
+
+
+def is_labelled(conversations: Sequence[Conversation]) -> bool:
+    """True where the motion of the faces is known."""
+    return any(one.motion.any() for one in conversations)
 
 
 def score_label(conversations: Sequence[Conversation]) -> DyadicScore:
@@ -131,7 +136,7 @@ def score_runner(
     listening = [i for i in numbers if len(dyadic.listened_ends(conversations[i]))]
     heard = [conversations[i] for i in listening]
     listened = {"partner": dyadic.answers(heard, [motions[i] for i in listening])}
-    for condition in ("silence", "other"):
+    for condition in ("silence", "other") if len(conversations) > 1 else ("silence",):
         changed = [
             runner.perform(conversations[i].speaker, _partner(condition, conversations, i))
             for i in watch(listening, f"{runner.name}, partner: {condition}")
@@ -234,5 +239,5 @@ def _score(
         dyadic.open_share(conversations, motions),
         listened,
         dyadic.idle(conversations, motions),
-        dyadic.lips(conversations, motions),
+        dyadic.lips(conversations, motions) if is_labelled(conversations) else None,
     )
