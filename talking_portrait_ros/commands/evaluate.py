@@ -52,7 +52,11 @@ class Settings:
     @property
     def motion_presets(self) -> tuple[str, ...]:
         """Pipelines to compare on conversations."""
-        dyadic = [name for name, each in PRESETS.items() if each.features.family in DYADIC]
+        dyadic = [
+            name
+            for name, each in PRESETS.items()
+            if each.features.family in DYADIC and each.latents.options.get("weights")
+        ]
         return self.presets or (*dyadic, DEFAULT_PRESET)
 
 
@@ -166,7 +170,8 @@ def evaluate_conversation(settings: Settings) -> dict[str, Any]:
         console.print(reports.detectors_table(figures["detectors"]))
         scores.append(runs.score_label(conversations))
     scores += [runs.score_runner(runner, conversations, _watch) for runner in runners]
-    console.print(reports.scores_table(scores), reports.answers_table(scores))
+    console.print(reports.speaking_table(scores), reports.silent_table(scores))
+    console.print(reports.answers_table(scores))
     figures["scores"] = {score.name: score for score in scores}
     for runner in runners if settings.long_minutes else ():
         long_run = runs.run_long(runner, conversations, settings.long_minutes, _watch)

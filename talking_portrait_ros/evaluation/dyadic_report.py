@@ -16,20 +16,26 @@ from talking_portrait_ros.evaluation.dyadic_runs import ANGLES, DyadicScore, Lon
 from talking_portrait_ros.evaluation.events import FPS, Detection
 
 
-def scores_table(scores: Sequence[DyadicScore]) -> Table:
-    """One line per generator: delay, time, lips, mouth and idleness."""
-    table = Table(title="Two tracks to motion")
-    headings = ("generator", "lookahead", "ms / frame", "lips r", "lag", "gain",
-                "mouth open while listening", "idle: blinks / min", "head", "frozen")  # fmt: skip
-    for heading in headings:
+def speaking_table(scores: Sequence[DyadicScore]) -> Table:
+    """Delay, time and lips, one line per generator: what more lookahead buys."""
+    table = Table(title="Two tracks to motion: the own speech")
+    for heading in ("generator", "lookahead", "ms / frame", "lips r", "lag", "gain"):
         table.add_column(heading)
     for score in scores:
-        table.add_row(
-            score.name, f"{score.lookahead_ms:.0f} ms", f"{score.ms_per_frame:.1f}",
-            *_lips_cells(score.lips),
-            f"{score.open_share:.1%}", f"{score.idle.blinks_per_minute:.1f}",
-            f"{score.idle.head_deg:.1f} deg", f"{score.idle.frozen:.0%}",
-        )  # fmt: skip
+        table.add_row(score.name, f"{score.lookahead_ms:.0f} ms", f"{score.ms_per_frame:.1f}",
+                      *_lips_cells(score.lips))  # fmt: skip
+    return table
+
+
+def silent_table(scores: Sequence[DyadicScore]) -> Table:
+    """The mouth while the partner speaks, and life while nobody does."""
+    table = Table(title="While listening, and while nobody speaks")
+    for heading in ("generator", "mouth open", "idle: blinks / min", "head", "frozen"):
+        table.add_column(heading)
+    for score in scores:
+        idle = score.idle
+        table.add_row(score.name, f"{score.open_share:.1%}", f"{idle.blinks_per_minute:.1f}",
+                      f"{idle.head_deg:.1f} deg", f"{idle.frozen:.0%}")  # fmt: skip
     return table
 
 
@@ -49,11 +55,15 @@ def answers_table(scores: Sequence[DyadicScore]) -> Table:
     for score in scores:
         for condition, by_kind in score.answers.items():
             cells = [
-                f"{answer.rate}\n{answer.delay_ms:.0f} ms"
+                f"{answer.rate}\n" + _delay(answer.delay_ms)
                 for answer in (by_kind["nod"], by_kind["brow"], by_kind["blink"])
             ]
             table.add_row(score.name, condition, str(by_kind["nod"].n), *cells)
     return table
+
+
+def _delay(delay_ms: float) -> str:
+    return "" if math.isnan(delay_ms) else f"{delay_ms:.0f} ms"
 
 
 def detectors_table(checks: Mapping[str, Detection]) -> Table:

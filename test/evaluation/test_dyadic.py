@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from talking_portrait_ros.evaluation import dyadic
-from talking_portrait_ros.evaluation.dyadic_report import plain
-from talking_portrait_ros.evaluation.dyadic_runs import _long_run, autocorrelation
+from talking_portrait_ros.evaluation.dyadic_report import (
+    answers_table,
+    plain,
+    silent_table,
+    speaking_table,
+)
+from talking_portrait_ros.evaluation.dyadic_runs import _long_run, autocorrelation, score_label
 from talking_portrait_ros.evaluation.events import blinks, brow_raises, detection, nods
 from talking_portrait_ros.spaces import INDEX
 from talking_portrait_ros.training.conversations.conversation import Conversation
@@ -110,6 +118,17 @@ def test_repetition_and_drift_show_in_a_long_run() -> None:
     assert found.highest_later > 0.8
     assert found.drift_deg[0] == pytest.approx(0.75, abs=0.1)
     assert autocorrelation(noise[:, 0], 10)[0] == pytest.approx(1)
+
+
+def test_the_reports_name_every_generator_and_condition() -> None:
+    moving = still(jawOpen=0.3 + 0.3 * np.sin(np.arange(N) / 3))
+    score = score_label([conversation(moving, ends=(100,), own=[(300, 900)], other=[(20, 100)])])
+    console = Console(record=True, width=120, file=io.StringIO())
+    console.print(speaking_table([score]), silent_table([score]), answers_table([score]))
+    text = console.export_text()
+    assert text.count("label") == 3
+    assert "1.00 [1.00, 1.00]" in text
+    assert "nan" not in text
 
 
 def test_figures_become_plain_values() -> None:
