@@ -21,6 +21,7 @@ from talking_portrait_ros.spaces import INDEX, MOTION_ARKIT
 from talking_portrait_ros.training.conversations.conversation import Conversation
 
 ANGLES = ("headPitch", "headYaw", "headRoll")
+SHORTEST_LONG_MINUTES = 4
 LATER_S = (5.0, 120.0)  # shifts at which a repetition would show
 
 Watch = Callable[[Sequence[Any], str], Iterable[Any]]
@@ -170,26 +171,19 @@ class LongRun:
 def run_long(
     runner: MotionRunner, conversations: Sequence[Conversation], minutes: int, watch: Watch
 ) -> LongRun:
-    """One session of so many minutes, the conversations one after the other, again and again.
-
-    Raises:
-        ValueError: less than four minutes, in which no drift could show.
-    """
-    if minutes < 4:
-        raise ValueError(f"minutes={minutes}: a long run needs 4 or more")
+    """One session of so many minutes, the conversations one after the other, again and again."""
     n_samples = minutes * 60 * 16_000
     tracks = [np.concatenate([getattr(one, side) for one in conversations])
               for side in ("speaker", "partner")]  # fmt: skip
     own, partner = (np.resize(track, n_samples) for track in tracks)
     memory_mb, heads = [], []
     process = psutil.Process()
-    session = runner.session()
+    session, columns = runner.session(), [INDEX[name] for name in ANGLES]
     for first in watch(range(0, n_samples, 60 * 16_000), f"{runner.name}, {minutes} minutes"):
         last = first + 60 * 16_000
-        heads.append(session.go_on(own[first:last], partner[first:last]))
+        heads.append(session.go_on(own[first:last], partner[first:last])[:, columns])
         memory_mb.append(process.memory_info().rss / 2**20)
-    head = np.degrees(np.concatenate(heads))[:, [INDEX[name] for name in ANGLES]]
-    return _long_run(head, minutes, memory_mb[-1] - memory_mb[0])
+    return _long_run(np.degrees(np.concatenate(heads)), minutes, memory_mb[-1] - memory_mb[0])
 
 
 def _long_run(head: F32, minutes: int, grown_mb: float) -> LongRun:
