@@ -8,7 +8,7 @@ else; life while nobody speaks; lips against the label of the own speech.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -200,6 +200,17 @@ def around(mask: Bools, before_s: float, after_s: float) -> Bools:
     return np.asarray(
         np.lib.stride_tricks.sliding_window_view(padded, before + after + 1).any(axis=1)
     )
+
+
+def with_others_ends(conversations: Sequence[Conversation]) -> list[Conversation]:
+    """The conversations with the phrase ends of another one: what follows these is chance."""
+    shifted = [*conversations[1:], conversations[0]]
+    return [
+        replace(one, partner_phrase_ends=ends[ends < one.n_frames])
+        for one, ends in zip(
+            conversations, (other.partner_phrase_ends for other in shifted), strict=True
+        )
+    ]
 
 
 def others_partner(conversations: Sequence[Conversation], index: int) -> F32:

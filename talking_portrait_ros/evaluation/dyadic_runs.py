@@ -120,9 +120,11 @@ def is_labelled(conversations: Sequence[Conversation]) -> bool:
 
 
 def score_label(conversations: Sequence[Conversation]) -> DyadicScore:
-    """The labels themselves: what can be reached."""
+    """The labels themselves: what can be reached, and what follows other people's phrase ends."""
     motions = [one.motion for one in conversations]
     listened = {"partner": dyadic.answers(conversations, motions)}
+    if len(conversations) > 1:
+        listened["other"] = dyadic.answers(dyadic.with_others_ends(conversations), motions)
     return _score("label", 0.0, 0.0, conversations, motions, listened)
 
 

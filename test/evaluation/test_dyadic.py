@@ -79,6 +79,14 @@ def test_answers_count_events_after_phrase_ends_while_listening() -> None:
     assert np.isnan(found["blink"].delay_ms)
 
 
+def test_phrase_ends_of_another_conversation_are_not_answered() -> None:
+    motion = still(headPitch=bump(108, 5, 0.06))
+    pair = [conversation(motion, ends=(100,)), conversation(still(), ends=(500, 2000))]
+    exchanged = dyadic.with_others_ends(pair)
+    assert exchanged[0].partner_phrase_ends.tolist() == [500]
+    assert dyadic.answers(exchanged, [motion, still()])["nod"].rate.mean == 0
+
+
 def test_an_open_mouth_counts_only_while_the_partner_alone_speaks() -> None:
     jaw = np.zeros(N, np.float32)
     jaw[100:200] = jaw[400:500] = 0.3
