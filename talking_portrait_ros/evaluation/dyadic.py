@@ -33,6 +33,7 @@ LISTENING_S = (
 WITHIN_S = 1.0  # after a phrase end, in which an answer counts
 QUIET_S = 1.0  # since when nobody has spoken, in idleness
 STILL_RAD = np.radians(0.05)  # within a second: a frozen head
+NOBODY = Estimate(float("nan"), float("nan"), float("nan"), 0)
 MIN_SPEECH_FRAMES = 5 * FPS
 
 Motions = Sequence[F32]
@@ -44,7 +45,8 @@ class Answers:
 
     Attributes:
         n: phrase ends at which the face listened.
-        rate: share of them with the event within `WITHIN_S`, with its interval over phrase ends.
+        rate: share of them with the event within `WITHIN_S`, with its interval over phrase ends;
+            nan where there is none.
         delay_ms: median of the first event after the phrase end; nan where there was none.
     """
 
@@ -100,16 +102,15 @@ def answers(conversations: Sequence[Conversation], motions: Motions) -> dict[str
     """What follows the partner's phrase ends while the face listens, by kind of event."""
     found: dict[str, Answers] = {}
     for kind, detect in DETECTORS.items():
-        delays = np.concatenate(
-            [
-                _delays(listened_ends(one), detect(motion))
-                for one, motion in zip(conversations, motions, strict=True)
-            ]
-        )  # [phrase ends], nan where nothing followed
+        each = [
+            _delays(listened_ends(one), detect(motion))
+            for one, motion in zip(conversations, motions, strict=True)
+        ]
+        delays = np.concatenate([np.zeros(0, np.float32), *each])  # nan where nothing followed
         happened = ~np.isnan(delays)
         found[kind] = Answers(
             len(delays),
-            mean_with_interval(happened.astype(float).tolist()),
+            mean_with_interval(happened.astype(float).tolist()) if len(delays) else NOBODY,
             1000 / FPS * float(np.median(delays[happened])) if happened.any() else float("nan"),
         )
     return found

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from talking_portrait_ros.evaluation.dyadic import Lips
+from talking_portrait_ros.evaluation.dyadic import Answers, Lips
 from talking_portrait_ros.evaluation.dyadic_runs import ANGLES, DyadicScore, LongRun
 from talking_portrait_ros.evaluation.events import FPS, Detection
 
@@ -55,15 +55,16 @@ def answers_table(scores: Sequence[DyadicScore]) -> Table:
     for score in scores:
         for condition, by_kind in score.answers.items():
             cells = [
-                f"{answer.rate}\n" + _delay(answer.delay_ms)
-                for answer in (by_kind["nod"], by_kind["brow"], by_kind["blink"])
+                _answer(answer) for answer in (by_kind["nod"], by_kind["brow"], by_kind["blink"])
             ]
             table.add_row(score.name, condition, str(by_kind["nod"].n), *cells)
     return table
 
 
-def _delay(delay_ms: float) -> str:
-    return "" if math.isnan(delay_ms) else f"{delay_ms:.0f} ms"
+def _answer(answer: Answers) -> str:
+    """Share and delay; empty where there is nothing to tell."""
+    share = str(answer.rate) if answer.n else ""
+    return share if math.isnan(answer.delay_ms) else f"{share}\n{answer.delay_ms:.0f} ms"
 
 
 def detectors_table(checks: Mapping[str, Detection]) -> Table:

@@ -87,6 +87,12 @@ def test_phrase_ends_of_another_conversation_are_not_answered() -> None:
     assert dyadic.answers(exchanged, [motion, still()])["nod"].rate.mean == 0
 
 
+def test_nobody_to_answer_is_no_failure() -> None:
+    found = dyadic.answers([conversation(still())], [still()])
+    assert found["nod"].n == 0
+    assert plain(found)["nod"]["rate"]["mean"] is None
+
+
 def test_an_open_mouth_counts_only_while_the_partner_alone_speaks() -> None:
     jaw = np.zeros(N, np.float32)
     jaw[100:200] = jaw[400:500] = 0.3
