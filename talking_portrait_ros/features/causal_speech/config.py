@@ -9,7 +9,8 @@ from talking_portrait_ros.features.log_mel.config import SLOT_MS
 
 MAX_LOOKAHEAD_MS = 80
 LOOKAHEADS_MS = tuple(range(0, MAX_LOOKAHEAD_MS + 1, SLOT_MS))
-ENCODERS = ("log_mel",)
+HEAD = 64  # width of an attention head of a speech model
+ENCODERS = ("log_mel", "wav2vec2")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,20 @@ class CausalSpeechConfig(Config):
     past_frames: int = param(
         150, "with wav2vec2: how far the attention looks back", minimum=1, unit="frames"
     )
-    width: int = param(768, "with wav2vec2: channels", minimum=16)
+    width: int = param(768, "with wav2vec2: channels, a multiple of 64", minimum=64)
+    conv_width: int = param(512, "with wav2vec2: channels of the convolutions", minimum=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width % HEAD:
+            raise ValueError(
+                f"CausalSpeechConfig.width={self.width}: must be a multiple of {HEAD}"
+            )
+        if self.folder and self.encoder != "wav2vec2":
+            raise ValueError(
+                f"CausalSpeechConfig.folder={self.folder!r}: only wav2vec2 reads a folder; set "
+                "encoder to wav2vec2"
+            )
 
 
 def feature_space(encoder: str, lookahead_ms: int) -> str:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from talking_portrait_ros.config import Config, param
+from talking_portrait_ros.config import param
 from talking_portrait_ros.features.causal_speech.config import (
     ENCODERS,
     LOOKAHEADS_MS,
     feature_space,
 )
+from talking_portrait_ros.latents.idle import IdleConfig
 
 
 @dataclass(frozen=True)
-class ArFlowMatchingConfig(Config):
-    """The network, how it is sampled, and how much of its motion is shown."""
+class ArFlowMatchingConfig(IdleConfig):
+    """The network, how it is sampled, and how much of its motion is shown.
+
+    The amplitudes scale the network's motion and the idle life alike.
+    """
 
     weights: str = param("", "shipped weights; empty: random ones (architecture and speed checks)")
-    seed: int = param(0, "which of the endless performances", minimum=0)
     lookahead_ms: int = param(60, "lookahead of the features that come in",
                               choices=LOOKAHEADS_MS, unit="ms")  # fmt: skip
     encoder: str = param("log_mel", "ears of the features that come in", choices=ENCODERS)
@@ -44,11 +47,9 @@ class ArFlowMatchingConfig(Config):
     guidance_anchor: float = param(0.0, "pull towards the pose of the reference", minimum=-1.0,
                                    maximum=4.0, live=True)  # fmt: skip
     mouth: float = param(1.0, "how far the mouth moves", minimum=0.0, maximum=2.0, live=True)
-    smile: float = param(1.0, "how far it smiles", minimum=0.0, maximum=2.0, live=True)
-    head: float = param(1.0, "how far the head moves", minimum=0.0, maximum=2.0, live=True)
-    brow: float = param(1.0, "how far the brows move", minimum=0.0, maximum=2.0, live=True)
-    blink: float = param(1.0, "how far blinks close", minimum=0.0, maximum=2.0, live=True)
-    gaze: float = param(1.0, "how far the eyes wander", minimum=0.0, maximum=2.0, live=True)
+    idle: float = param(1.0, "how much idle drift, breathing and wandering of the eyes is added, "
+                             "which the network is too small to invent", minimum=0.0,
+                        maximum=1.0, live=True)  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()

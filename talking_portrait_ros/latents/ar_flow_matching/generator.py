@@ -13,13 +13,14 @@ from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingC
 from talking_portrait_ros.latents.ar_flow_matching.ears import EarCaches
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
 from talking_portrait_ros.latents.ar_flow_matching.sampler import Past, Sampler, frame_noise
-from talking_portrait_ros.latents.ar_flow_matching.shown import bounded, shown
+from talking_portrait_ros.latents.ar_flow_matching.shown import bounded, calmed, shown
 from talking_portrait_ros.latents.audio_regression.mouth import (
     HEARD,
     HEARD_WITHOUT_LOOKAHEAD,
     Gate,
 )
 from talking_portrait_ros.latents.direction import Director, Steering
+from talking_portrait_ros.latents.idle import IdleLife, IdleState
 from talking_portrait_ros.spaces import MOTION_ARKIT, MOTION_WIDTH
 from talking_portrait_ros.stage import Clock, require_next, require_space
 from talking_portrait_ros.timebase import Timebase
@@ -35,7 +36,9 @@ class ArFlowState:
         caches: past of the ears.
         past: what has been made.
         gate: how far the mouth may open.
+        idle: memory of the idle life.
         steering: the way towards what people ask for.
+        calm: the frame before, before idle life and wishes, [58].
         next_frame: frame that has to come next.
         header: header of the last chunk.
     """
@@ -43,7 +46,9 @@ class ArFlowState:
     caches: EarCaches
     past: Past
     gate: Gate
+    idle: IdleState
     steering: Steering = field(default_factory=Steering)
+    calm: F32 | None = None
     next_frame: int = 0
     header: Header = field(default_factory=Header)
 
@@ -52,7 +57,6 @@ class ArFlowMatching:
     """`causal_speech` features to `motion/arkit-1`, one frame per step.
 
     Attributes:
-        config: may be replaced while the stage runs; fields marked live take effect at once.
         director: where people ask the face to look, and what to feel; any thread may.
     """
 
@@ -70,13 +74,25 @@ class ArFlowMatching:
             [LOOKAHEADS_MS.index(config.lookahead_ms)], device=self._device
         )
 
+    @property
+    def config(self) -> ArFlowMatchingConfig:
+        """May be replaced while the stage runs; fields marked live take effect at once."""
+        return self._config
+
+    @config.setter
+    def config(self, config: ArFlowMatchingConfig) -> None:
+        self._config = config
+        # Blinks and brows are the network's; the idle life has the rest.
+        self._life = IdleLife(config.replace(blink=0.0, brow=0.0), Timebase().fps)
+
     @torch.inference_mode()
     def start(self, references: References) -> ArFlowState:
         """A session at rest: the anchor is the reference, whose motion is zero by definition."""
         rest = torch.zeros(1, MOTION_WIDTH, device=self._device)
         gate = Gate(HEARD if self.config.lookahead_ms else HEARD_WITHOUT_LOOKAHEAD)
         caches = self._model.ears.fresh_caches()
-        return ArFlowState(caches, self._sampler.start(rest, self.config), gate)
+        past = self._sampler.start(rest, self.config)
+        return ArFlowState(caches, past, gate, self._life.start())
 
     @torch.inference_mode()
     def step(self, chunk: FeatureChunk, state: ArFlowState) -> list[LatentBlock]:
@@ -119,7 +135,15 @@ class ArFlowMatching:
         motion = self._sampler.frame(
             own[:, 0], partner[:, 0], state.past, noise.to(self._device), config
         )
-        state.next_frame += 1
-        row = shown(motion[0].float().cpu().numpy(), gate, config)
+        row = calmed(shown(motion[0].float().cpu().numpy(), gate, config), state.calm)
+        state.calm = row.copy()
+        row += np.float32(config.idle) * self._idle(speech, state)
         state.steering.follow(row, self.director.wish)
+        state.next_frame += 1
         return bounded(row)
+
+    def _idle(self, speech: float, state: ArFlowState) -> F32:
+        """Drift, breathing and fixations of the next frame, [58]."""
+        said, stress = np.array([speech], np.float32), np.zeros(1, np.float32)
+        motion: F32 = self._life.step(state.next_frame, said, stress, state.idle)[0]
+        return motion

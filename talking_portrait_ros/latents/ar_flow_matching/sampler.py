@@ -16,6 +16,7 @@ from talking_portrait_ros.flow.schedule import times_down
 from talking_portrait_ros.flow.solver import euler
 from talking_portrait_ros.latents.ar_flow_matching.backbone import FrameRing
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
+from talking_portrait_ros.latents.ar_flow_matching.gestures import UnderWay
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
 from talking_portrait_ros.latents.noise import draws
 
@@ -32,11 +33,13 @@ class Past:
         ring: the transformer's past, one row per branch and session.
         anchor: what each row knows of the anchor, [rows, C].
         last: code of the newest frame, [B, K].
+        gestures: what is under way, per session.
     """
 
     ring: FrameRing
     anchor: Tensor
     last: Tensor
+    gestures: list[UnderWay]
 
 
 class Sampler:
@@ -53,7 +56,8 @@ class Sampler:
         if config.guided:
             none = self.model.no_anchor.expand_as(anchor)
             anchor = torch.cat([anchor, none, none, none, anchor])
-        return Past(FrameRing.empty(config, len(anchor), last), anchor, last)
+        gestures = [UnderWay.none() for _ in motion]
+        return Past(FrameRing.empty(config, len(anchor), last), anchor, last, gestures)
 
     def frame(
         self, own: Tensor, partner: Tensor, past: Past, noise: Tensor, config: ArFlowMatchingConfig
@@ -67,10 +71,12 @@ class Sampler:
             noise: [B, K].
             config: steps and guidance; may change from frame to frame.
         """
-        heard = self._heard(own, partner, config)[:, None]
+        heard = self._heard(own, partner, config)
         n_rows = len(heard) // len(own)
+        heard = (heard + self._gestures(past, config).repeat(n_rows, 1))[:, None]
         before = past.last.repeat(n_rows, 1)[:, None]
         condition = self.model.backbone(before, heard, past.anchor, past.ring)[:, 0]
+        self._foresee(condition, past, config)
         told, times = self.model.head.read_condition(condition), iter(self._read_times(config))
 
         def velocity(z: Tensor, t: Tensor) -> Tensor:
@@ -81,6 +87,19 @@ class Sampler:
         motion: Tensor = self.model.codes.decode(code.clamp(-_FARTHEST, _FARTHEST))
         past.last = self.model.codes.encode(motion)  # of a code without meaning nothing stays
         return motion
+
+    def _gestures(self, past: Past, config: ArFlowMatchingConfig) -> Tensor:
+        """What is under way in this frame, [B, C]."""
+        for session, under_way in enumerate(past.gestures):
+            under_way.go_on(config.seed + session, past.ring.frame)
+        ages = torch.stack([under_way.ages for under_way in past.gestures])
+        return self.model.gestures.told(ages.to(past.last))
+
+    def _foresee(self, condition: Tensor, past: Past, config: ArFlowMatchingConfig) -> None:
+        """How likely the next gestures are."""
+        logits = _guided(self.model.gestures.next_logits(condition), len(past.last), config)
+        for under_way, chances in zip(past.gestures, logits.sigmoid().cpu(), strict=True):
+            under_way.chances = chances
 
     def _read_times(self, config: ArFlowMatchingConfig) -> list[list[Tensor]]:
         """The times of the Euler steps as the head reads them; the same for every frame."""

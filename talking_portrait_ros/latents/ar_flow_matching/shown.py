@@ -36,6 +36,9 @@ COLUMNS = {
 }
 """Columns of `motion/arkit-1` that each amplitude scales."""
 
+_CALM = COLUMNS["head"] + COLUMNS["brow"] + COLUMNS["gaze"] + COLUMNS["smile"]
+_FOLLOW = 0.5  # share of the way to a new value per frame: what is calm does not tremble
+
 _N_WEIGHTS = len(ARKIT_NAMES)
 
 
@@ -52,6 +55,13 @@ def shown(motion: F32, gate: float, config: ArFlowMatchingConfig) -> F32:
         row[columns] *= np.float32(getattr(config, part))
     row[COLUMNS["mouth"]] *= np.float32(gate)
     return bounded(row)
+
+
+def calmed(row: F32, before: F32 | None) -> F32:
+    """`row` [58] with its slow parts eased from the frame before, in place."""
+    if before is not None:
+        row[_CALM] = before[_CALM] + np.float32(_FOLLOW) * (row[_CALM] - before[_CALM])
+    return row
 
 
 def bounded(row: F32) -> F32:

@@ -25,18 +25,20 @@ class Batch:
         speech: [B, LEAD_FRAMES + T].
         lookahead: index in `LOOKAHEADS_MS`, [B].
         motion: with one frame before the stretch, [B, 1 + T, 58].
+        ages: of gestures, with one frame after the stretch, [B, T + 1, kinds].
     """
 
     values: Tensor
     speech: Tensor
     lookahead: Tensor
     motion: Tensor
+    ages: Tensor
 
     def to(self, device: str) -> Batch:
         """The same batch on another device."""
         return Batch(
             self.values.to(device), self.speech.to(device), self.lookahead.to(device),
-            self.motion.to(device),
+            self.motion.to(device), self.ages.to(device),
         )  # fmt: skip
 
 
@@ -50,7 +52,8 @@ def stretches(
     ]
     values, speech = (torch.stack(parts) for parts in zip(*heard, strict=True))
     motion = torch.stack([_with_before(one, first, n_frames) for one, first in places])
-    return Batch(values, speech, torch.tensor(lookaheads), motion)
+    ages = torch.stack([one.ages[first : first + n_frames + 1] for one, first in places])
+    return Batch(values, speech, torch.tensor(lookaheads), motion, ages)
 
 
 def draw_batch(

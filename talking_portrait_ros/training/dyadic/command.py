@@ -35,8 +35,9 @@ def train(config: DyadicTraining) -> list[Path]:
     torch.set_num_threads(config.threads)
     if config.smoke:
         config = smoke_config(config)
+    network = model_config(config.preset)
     training, held_out = _materials(config)
-    run = Run(config, Trainer(config, model_config(config.preset)), training, held_out)
+    run = Run(config, Trainer(config, network), training, held_out)
     paths = run.go()
     if config.smoke:
         _require_learning(run)
@@ -48,9 +49,9 @@ def smoke_config(config: DyadicTraining) -> DyadicTraining:
     Path(config.out).mkdir(parents=True, exist_ok=True)
     return config.replace(
         out=tempfile.mkdtemp(prefix="smoke_", dir=config.out), preset="dyadic_tiny", start_from="",
-        curriculum="teach:200,distil:30", batch=8, stretch_frames=32, learning_rate=5e-3,
+        curriculum="teach:100,distil:15", batch=4, stretch_frames=32, learning_rate=1e-2,
         warm_up=10, log_steps=20, evaluate_steps=115, checkpoint_steps=115, evaluation_clips=2,
-        evaluation_frames=150, ema_decay=0.95,
+        evaluation_frames=100, ema_decay=0.95,
     )  # fmt: skip
 
 
@@ -61,10 +62,11 @@ def made_up(n: int, seed: int, n_frames: int = 200) -> list[Scene]:
     """
     generator = np.random.default_rng(seed)
     net = SpeechNet.load()
-    return [scene(_made_up(generator, n_frames), net) for _ in range(n)]
+    return [scene(made_up_conversation(generator, n_frames), net) for _ in range(n)]
 
 
-def _made_up(generator: np.random.Generator, n_frames: int) -> Conversation:
+def made_up_conversation(generator: np.random.Generator, n_frames: int) -> Conversation:
+    """One of `made_up`."""
     is_loud = generator.random((2, -(-n_frames // _SYLLABLE_FRAMES))) < 0.5
     loud = is_loud.repeat(_SYLLABLE_FRAMES, axis=1)[:, :n_frames]  # [2, T]
     level = np.where(loud, 0.1, 0.002).repeat(640, axis=1)
@@ -73,8 +75,9 @@ def _made_up(generator: np.random.Generator, n_frames: int) -> Conversation:
     motion[:, INDEX["jawOpen"]] = 0.5 * loud[0]
     motion[:, INDEX["headYaw"]] = 0.2 * loud[1]
     motion[:, INDEX["eyeBlinkLeft"]] = np.arange(n_frames) % 25 < 3
+    events = {"blink": np.arange(0, n_frames, 25)}
     ends = np.zeros(0, np.int64)
-    return Conversation(sound[0], sound[1], motion, loud[0], loud[1], ends)
+    return Conversation(sound[0], sound[1], motion, loud[0], loud[1], ends, events)
 
 
 def _materials(config: DyadicTraining) -> tuple[Sequence[Scene], Sequence[Scene]]:

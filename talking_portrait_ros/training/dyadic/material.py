@@ -14,6 +14,7 @@ from talking_portrait_ros.features.causal_speech.config import LOOKAHEADS_MS
 from talking_portrait_ros.features.log_mel.ear import SLOTS_PER_FRAME
 from talking_portrait_ros.features.log_mel.mel import SLOT_WIDTH, SlotState, push_samples
 from talking_portrait_ros.features.log_mel.speech_net import N_HIDDEN, SpeechNet
+from talking_portrait_ros.latents.ar_flow_matching.gestures import KINDS, LONG_AGO
 from talking_portrait_ros.training.conversations.conversation import Conversation, load_pack
 
 N_LOOKAHEADS = len(LOOKAHEADS_MS)
@@ -32,6 +33,7 @@ class Scene:
         partner_speech: [T].
         motion: [T, 58].
         speaking: the face truly speaks, [T] bool.
+        ages: frames since each kind of gesture began, [T, kinds].
     """
 
     own: Tensor
@@ -40,11 +42,12 @@ class Scene:
     partner_speech: Tensor
     motion: Tensor
     speaking: Tensor
+    ages: Tensor
 
     @property
     def n_frames(self) -> int:
-        """T, less the frames whose lookahead is not there."""
-        return len(self.motion) - MOST_SLOTS // SLOTS_PER_FRAME
+        """T, less the frames whose lookahead or next gesture is not there."""
+        return len(self.motion) - max(1, MOST_SLOTS // SLOTS_PER_FRAME)
 
     def heard(self, first: int, n: int, lookahead: int) -> tuple[Tensor, Tensor]:
         """The features of `n` frames from `first` on: values [n, 321] and speech [n].
@@ -69,7 +72,20 @@ def scene(conversation: Conversation, net: SpeechNet) -> Scene:
         torch.from_numpy(own).half(), torch.from_numpy(own_speech).half(),
         torch.from_numpy(partner).half(), torch.from_numpy(partner_speech[:, 0]).half(),
         torch.from_numpy(conversation.motion), torch.from_numpy(conversation.speaking).bool(),
+        ages_of(conversation),
     )  # fmt: skip
+
+
+def ages_of(conversation: Conversation) -> Tensor:
+    """Frames since each kind of gesture began, [T, kinds]; 0 where one begins."""
+    frames = np.arange(conversation.n_frames)
+    ages = np.full((len(KINDS), len(frames)), LONG_AGO, np.float32)
+    for row, kind in zip(ages, KINDS, strict=True):
+        begins = conversation.events.get(kind, np.zeros(0, np.int64))
+        last = np.searchsorted(begins, frames, side="right") - 1
+        has_begun = last >= 0
+        row[has_begun] = (frames[has_begun] - begins[last[has_begun]]).clip(max=LONG_AGO)
+    return torch.from_numpy(ages.T.copy())
 
 
 def load_scenes(packs: str) -> list[Scene]:

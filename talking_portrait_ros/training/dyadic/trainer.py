@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from talking_portrait_ros.flow.path import between, velocity_from_clean
 from talking_portrait_ros.flow.schedule import drawn_times, times_down
@@ -29,6 +30,7 @@ from talking_portrait_ros.training.loop.schedule import (
 )
 
 _BETAS = (0.9, 0.98)
+_GESTURES = 0.5  # how much the surprise at a gesture counts
 _ANCHOR_FRAMES = 10  # the last ones of a stretch, one of which is its anchor
 _ANCHORED_AT_REST = 0.5  # share of stretches whose anchor is the face at rest, as when it runs
 
@@ -108,7 +110,7 @@ class Trainer:
         said = self.model.head(between(wanted, noise, t[..., None]), t, condition)
         wrong = ((said - wanted).square() * self.model.codes.counts).sum(dim=-1)  # [B, T]
         mean: Tensor = (wrong * self._weights(wrong)).mean()
-        return mean
+        return mean + _GESTURES * surprise(self.model, condition, batch)
 
     def tensors(self) -> dict[str, Tensor]:
         """What a checkpoint keeps."""
@@ -200,5 +202,14 @@ def conditions(model: ArFlow, batch: Batch, told: Told) -> Tensor:
     own = torch.where(hide_own[:, None, None], ears.own.none, own)
     partner = torch.where(hide_partner[:, None, None], ears.partner.none, partner)
     anchor = torch.where(hide_anchor[:, None], model.no_anchor, model.anchor(told.anchor))
-    condition: Tensor = model.backbone(told.before, ears.told(own, partner, own), anchor)
+    heard = ears.told(own, partner, own) + model.gestures.told(batch.ages[:, :-1])
+    condition: Tensor = model.backbone(told.before, heard, anchor)
     return condition
+
+
+def surprise(model: ArFlow, condition: Tensor, batch: Batch) -> Tensor:
+    """How unlikely the network held the gestures that began and those that did not, in nats."""
+    begins = (batch.ages[:, 1:] == 0).float()
+    logits = model.gestures.next_logits(condition)
+    each = functional.binary_cross_entropy_with_logits(logits, begins, reduction="none")
+    return each.sum(dim=-1).mean()
