@@ -27,7 +27,7 @@ from talking_portrait_ros.commands.options import (
 from talking_portrait_ros.commands.run import Sound, build_graph, check_portraits, file_sound
 from talking_portrait_ros.commands.tables import figures_table, latency_table, load_table
 from talking_portrait_ros.device import require_device
-from talking_portrait_ros.presets import FRAMES, preset, with_recording
+from talking_portrait_ros.presets import FRAMES, LATENTS, preset, with_recording
 
 if TYPE_CHECKING:
     from talking_portrait_ros.evaluation.decoder_speed import DecoderRun
@@ -61,11 +61,16 @@ TEXT = (
     help=f"Measure this frames stage alone, without a graph: {', '.join(FRAMES)}.",
 )
 @click.option(
+    "--generator",
+    metavar="NAME",
+    help=f"Measure this generator alone, without a graph: {', '.join(LATENTS)}.",
+)
+@click.option(
     "--steps",
     default=100,
     show_default=True,
     type=click.IntRange(1, 100_000),
-    help="With --frames: latent steps to time.",
+    help="With --frames: latent steps to time; with --generator: frames.",
 )
 @click.option(
     "--references",
@@ -79,7 +84,7 @@ TEXT = (
     default=1,
     show_default=True,
     type=click.IntRange(1, 64),
-    help="With --frames: CPU threads of torch.",
+    help="With --frames or --generator: CPU threads of torch.",
 )
 @click.option("--fast", is_flag=True, help="With --frames on a GPU: bfloat16 and CUDA graphs.")
 @click.option("--json", "json_path", metavar="FILE", help="Write every figure here.")
@@ -93,13 +98,14 @@ def bench(
     recording: str | None,
     device: str,
     decoder: str | None,
+    generator: str | None,
     steps: int,
     references: int,
     threads: int,
     fast: bool,
     json_path: str | None,
 ) -> None:
-    """Measure the live graph: latencies, frame rate, deadline misses, load; or a decoder alone."""
+    """Measure the live graph: latencies, frame rate, deadline misses, load; or a stage alone."""
     if json_path is not None:
         check_json_path(json_path)
     if decoder is not None:
@@ -107,6 +113,9 @@ def bench(
 
         run = DecoderRun(decoder, require_device(device), steps, references, threads, fast)
         bench_decoder(run, json_path)
+        return
+    if generator is not None:
+        bench_generator(generator, require_device(device), steps, threads, json_path)
         return
     resolution = with_recording(preset(preset_name), recording).resolution
     paths = check_portraits(portraits)
@@ -136,6 +145,18 @@ def bench(
         f"{figures['cpu_per_remap']:.0f} times one {resolution}x{resolution} cv2.remap, "
         f"which took {figures['remap_ms']:.2f} ms in this run\n{figures['machine']}"
     )
+    if json_path is not None:
+        Path(json_path).write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def bench_generator(
+    name: str, device: str, n_frames: int, threads: int, json_path: str | None
+) -> None:
+    """Measure a latents stage alone."""
+    from talking_portrait_ros.evaluation.generator_speed import measure_generator
+
+    figures = measure_generator(name, device, n_frames, threads) | {"machine": machine_name()}
+    Console().print(figures_table(f"{name} alone", figures))
     if json_path is not None:
         Path(json_path).write_text(json.dumps(figures, indent=2) + "\n")
 

@@ -13,7 +13,7 @@ from talking_portrait_ros.training.loop.curriculum import Stage, parse_curriculu
 from talking_portrait_ros.weights import FOLDER
 
 KINDS = ("teach", "distil")
-CURRICULUM = "teach:3000,distil:600"
+CURRICULUM = "teach:3000"
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from talking_portrait_ros.training.loop.schedule import (
 )
 
 _BETAS = (0.9, 0.98)
-_GESTURES = 0.5  # how much the surprise at a gesture counts
+_GESTURES = 4.0  # how much the surprise at a gesture counts: it is rare, and small in nats
 _ANCHOR_FRAMES = 10  # the last ones of a stretch, one of which is its anchor
 _ANCHORED_AT_REST = 0.5  # share of stretches whose anchor is the face at rest, as when it runs
 
