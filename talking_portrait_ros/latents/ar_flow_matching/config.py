@@ -37,7 +37,7 @@ class ArFlowMatchingConfig(IdleConfig):
     flow_depth: int = param(3, "blocks of the flow-matching head", minimum=1)
     flow_mlp_ratio: int = param(2, "hidden width of its MLPs / width", minimum=1)
     window_frames: int = param(64, "frames that are remembered", minimum=1, unit="frames")
-    denoise_steps: int = param(2, "Euler steps per frame", minimum=1, maximum=50, live=True)
+    denoise_steps: int = param(1, "Euler steps per frame", minimum=1, maximum=50, live=True)
     guided: bool = param(True, "also ask what the face would do with less to go by, for the "
                                "weights below; off: one row instead of five")  # fmt: skip
     guidance_speaker: float = param(0.0, "pull towards what the own voice says", minimum=-1.0,

@@ -41,14 +41,14 @@ class CausalBlock(nn.Module):
         seen = torch.cat([cache, x], dim=2)  # [B, C, past + T]
         n, dilation = x.shape[2], self.past // (KERNEL - 1)
         taps = [seen[:, :, k * dilation : k * dilation + n] for k in range(KERNEL)]
-        hidden = functional.relu(_mixed(self.spread, torch.cat(taps, dim=1)))
+        hidden = functional.relu(_mixed(self.spread, torch.stack(taps, dim=2).flatten(1, 2)))
         return x + _mixed(self.mix, hidden), seen[:, :, seen.shape[2] - self.past :]
 
 
 def _mixed(conv: nn.Conv1d, taps: Tensor) -> Tensor:
-    """What `conv` makes of its taps, oldest first, laid side by side: [B, K C, T]."""
+    """What `conv` makes of its taps, [B, C K, T], those of a channel together, oldest first."""
     assert conv.bias is not None
-    return conv.weight.transpose(1, 2).flatten(1) @ taps + conv.bias[:, None]
+    return conv.weight.flatten(1) @ taps + conv.bias[:, None]
 
 
 class ArticulationNet(nn.Module):

@@ -110,7 +110,7 @@ def test_noise_is_a_function_of_seed_and_frame():
     assert not torch.equal(frame_noise(1, 7, 5), frame_noise(2, 7, 5))
 
 
-@pytest.mark.parametrize("n_steps", [1, 3, 5])
+@pytest.mark.parametrize("n_steps", [2, 3, 5])
 def test_euler_steps_may_change_while_it_runs(n_steps):
     stage = build(TINY, "cpu")
     usual = motion(stage)
