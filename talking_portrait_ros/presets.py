@@ -147,7 +147,9 @@ LATENTS: dict[str, StageSpec] = {
             "guidance": 2.0,
         },
     ),
-    "dyadic_512": StageSpec("ar_flow_matching", {"weights": "dyadic_512"}),
+    "dyadic_512": StageSpec(
+        "ar_flow_matching", {"weights": "dyadic_512", "guidance_speaker": 0.5}
+    ),
     "dyadic_tiny": StageSpec(
         "ar_flow_matching",
         {
