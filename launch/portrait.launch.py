@@ -31,6 +31,16 @@ ARGUMENTS = (
     ),
     DeclareLaunchArgument("say", default_value="", description="text, for source:=say"),
     DeclareLaunchArgument(
+        "partner", default_value="topic", choices=["topic", "file", "mic"],
+        description="where the sound of the person in front comes from; topic: partner_audio",
+    ),
+    DeclareLaunchArgument(
+        "partner_file", default_value="", description="sound file, for partner:=file"
+    ),
+    DeclareLaunchArgument(
+        "partner_mic", default_value="", description="microphone, for partner:=mic; as mic"
+    ),
+    DeclareLaunchArgument(
         "exit_at_end", default_value="false", choices=["true", "false"],
         description="end everything after the file or the text",
     ),
@@ -85,6 +95,12 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             "exit_at_end": given["exit_at_end"] == "true",
         },
     }
+    if given["partner"] != "topic":
+        parameters["partner"] = {
+            "source": given["partner"],
+            "file": given["partner_file"],
+            "device": given["partner_mic"],
+        }
     return [
         LifecycleNode(
             package=PACKAGE,

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from talking_portrait_ros.timebase import NS_PER_S
+
 if TYPE_CHECKING:
     from typing import Self
 
@@ -74,16 +76,42 @@ class AudioChunk(Chunk):
     """A stretch of sound: float32 mono `samples` [n] in -1..1, from sample `first_sample` on.
 
     n may be any number, 0 included (an empty chunk with `end_of_stream` ends a stream).
+
+    `partner` is what the person in front says meanwhile: as many samples, on the same clock.
+    None means that nobody listens to them, which is as good as their silence. Stages that know
+    of one voice only pass it over.
     """
 
     samples: F32  # [n]
     sample_rate_hz: int
     first_sample: int
+    partner: F32 | None = None  # [n]
 
     def __post_init__(self) -> None:
         _require(self.samples.ndim == 1, "AudioChunk.samples", self.samples.shape, "shape [n]")
         _require_finite("AudioChunk.samples", self.samples)
         _require_position("AudioChunk.first_sample", self.first_sample)
+        if self.partner is not None:
+            ok = self.partner.shape == self.samples.shape
+            _require(ok, "AudioChunk.partner", self.partner.shape,
+                     f"the shape of samples, {self.samples.shape}")  # fmt: skip
+            _require_finite("AudioChunk.partner", self.partner)
+
+    @property
+    def heard_partner(self) -> F32:
+        """The partner's sound [n]; silence where there is none."""
+        return np.zeros_like(self.samples) if self.partner is None else self.partner
+
+    def piece(self, low: int, high: int | None = None) -> AudioChunk:
+        """Samples `low` to `high` of the chunk, both tracks; the stamp moves with them."""
+        skipped_ns = low * NS_PER_S // self.sample_rate_hz
+        return AudioChunk(
+            self.header.at(self.header.stamp_ns + skipped_ns),
+            self.samples[low:high],
+            self.sample_rate_hz,
+            self.first_sample + low,
+            None if self.partner is None else self.partner[low:high],
+        )
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,11 @@ class Pipeline:
         return chunks  # type: ignore[return-value]
 
     def render(
-        self, samples: NDArray[np.float32], references: References, chunk_ms: int = 160
+        self,
+        samples: NDArray[np.float32],
+        references: References,
+        chunk_ms: int = 160,
+        partner: NDArray[np.float32] | None = None,
     ) -> Iterator[NDArray[np.uint8]]:
         """The frames of a whole sound, one by one.
 
@@ -116,17 +120,16 @@ class Pipeline:
             samples: [n], at the pipeline's sample rate.
             references: the pictures of the person.
             chunk_ms: how much sound is put in at once; changes nothing but the speed.
+            partner: what the person in front says meanwhile, [n]; None: nobody does.
 
         Yields:
             uint8 RGB [H, W, 3], frame k under samples k * samples_per_frame onwards.
         """
         state = self.start(references)
-        rate = self.timebase.sample_rate_hz
+        whole = AudioChunk(Header(), samples, self.timebase.sample_rate_hz, 0, partner)
         n_chunk = self.timebase.ms_to_samples(chunk_ms)
         for first in range(0, len(samples), n_chunk):
-            header = Header(stamp_ns=self.timebase.samples_to_ns(first))
-            piece = AudioChunk(header, samples[first : first + n_chunk], rate, first)
-            for chunk in self.step(piece, state):
+            for chunk in self.step(whole.piece(first, first + n_chunk), state):
                 yield from chunk.frames
         for chunk in self.finish(state):
             yield from chunk.frames

@@ -147,8 +147,56 @@ LATENTS: dict[str, StageSpec] = {
             "guidance": 2.0,
         },
     ),
+    "dyadic_512": StageSpec(
+        "ar_flow_matching", {"weights": "dyadic_512", "guidance_speaker": 0.5}
+    ),
+    "dyadic_tiny": StageSpec(
+        "ar_flow_matching",
+        {
+            "speech_width": 8,
+            "partner_width": 8,
+            "codes": 16,
+            "width": 32,
+            "depth": 2,
+            "head_width": 8,
+            "flow_depth": 1,
+            "window_frames": 8,
+        },
+    ),
+    "dyadic_paper_512": StageSpec(
+        "ar_flow_matching",
+        {
+            "encoder": "wav2vec2",
+            "heard_width": 768,
+            "codes": 512,
+            "width": 768,
+            "depth": 16,
+            "attentions": 2,
+            "head_width": 64,
+            "flow_depth": 6,
+            "flow_mlp_ratio": 4,
+            "window_frames": 96,
+            "denoise_steps": 5,
+            "guidance_speaker": 0.5,
+            "guidance_listener": 0.5,
+        },
+    ),
 }
 """Generators by name, for commands that need no whole pipeline."""
+
+
+def _dyadic(name: str, description: str, resolution: int, lookahead_ms: int = 60) -> Preset:
+    """A generator of `LATENTS` that hears two voices, drawn by the rig."""
+    latents = LATENTS[name].with_options(lookahead_ms=lookahead_ms)
+    encoder = latents.options.get("encoder", "log_mel")
+    return Preset(
+        description=description,
+        resolution=resolution,
+        features=StageSpec("causal_speech", {"lookahead_ms": lookahead_ms, "encoder": encoder}),
+        latents=latents,
+        frames=StageSpec("rig", {"resolution": resolution}),
+    )
+
 
 PRESETS: dict[str, Preset] = {
     "rig_512": _rig("portrait rig, 512x512, 60 ms lookahead: the live default", 512, 60),
@@ -162,6 +210,21 @@ PRESETS: dict[str, Preset] = {
         features=StageSpec("log_mel", {"lookahead_ms": 60}),
         latents=StageSpec("replay", {"lookahead_ms": 60}),
         frames=FRAMES["ref_vae_512"],
+    ),
+    "dyadic_512": _dyadic(
+        "dyadic_512", "speaks, listens and answers with its face, 512x512, 60 ms lookahead", 512
+    ),
+    **{
+        f"dyadic_512_la{ms}": _dyadic(
+            "dyadic_512", f"the same with {ms} ms lookahead of its own voice", 512, ms
+        )
+        for ms in (0, 20, 40, 80)
+    },
+    "dyadic_tiny": _dyadic("dyadic_tiny", "the same, tiny and untrained: for tests", 128),
+    "dyadic_paper_512": _dyadic(
+        "dyadic_paper_512",
+        "the same as large as in the paper, with random weights: architecture and speed",
+        512,
     ),
 }
 

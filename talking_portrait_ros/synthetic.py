@@ -37,8 +37,9 @@ def synthetic_input(stage: Stage[Any, Any, Any], n_frames: int, seed: int = 0) -
     timebase = stage.clock.timebase
     header = Header(stamp_ns=1_000_000_000)
     if not stage.in_space:
-        samples = generator.normal(0, 0.1, n_frames * timebase.samples_per_frame)
-        return AudioChunk(header, samples.astype(np.float32), timebase.sample_rate_hz, 0)
+        n_samples = n_frames * timebase.samples_per_frame
+        own, partner = generator.normal(0, 0.1, (2, n_samples)).astype(np.float32)
+        return AudioChunk(header, own, timebase.sample_rate_hz, 0, partner)
     in_steps = stage.in_space.startswith("video/")
     shape = (timebase.steps_of_frames(n_frames) if in_steps else n_frames, *stage.in_shape)
     if stage.in_space == MOTION_ARKIT:
@@ -66,11 +67,11 @@ def split_chunk(chunk: Chunk, lengths: list[int], timebase: Timebase) -> list[Ch
 
 
 def changed_from(chunk: Any, position: int) -> Any:
-    """The chunk with other data from `position` on."""
+    """The chunk with other data from `position` on, sound in both tracks."""
     if isinstance(chunk, AudioChunk):
-        samples = chunk.samples.copy()
-        samples[position:] = -0.5 * samples[position:] + 0.05
-        return replace(chunk, samples=samples)
+        tracks = np.stack([chunk.samples, chunk.heard_partner])
+        tracks[:, position:] = -0.5 * tracks[:, position:] + 0.05
+        return replace(chunk, samples=tracks[0], partner=tracks[1])
     values = chunk.values.copy()
     values[position:] = 0.7 - values[position:]
     return replace(chunk, values=values)
@@ -117,8 +118,7 @@ def _values(chunk: Chunk) -> Any:
 
 def _piece(chunk: Chunk, low: int, high: int, timebase: Timebase) -> Chunk:
     if isinstance(chunk, AudioChunk):
-        header = chunk.header.at(chunk.header.stamp_ns + timebase.samples_to_ns(low))
-        return AudioChunk(header, chunk.samples[low:high], chunk.sample_rate_hz, low)
+        return chunk.piece(low, high)
     values = _values(chunk)[low:high]
     in_steps = isinstance(chunk, LatentBlock) and chunk.space.startswith("video/")
     first = timebase.frames_of_steps(low) if in_steps else low

@@ -25,10 +25,10 @@ from talking_portrait_ros.commands.options import (
     portrait_option,
     preset_option,
 )
-from talking_portrait_ros.commands.run import Sound, build_graph, check_portraits
+from talking_portrait_ros.commands.run import Sound, build_graph, check_portraits, file_sound
 from talking_portrait_ros.commands.tables import figures_table, latency_table, load_table
 from talking_portrait_ros.device import require_device
-from talking_portrait_ros.presets import FRAMES, SKETCHES, preset, with_recording
+from talking_portrait_ros.presets import FRAMES, LATENTS, SKETCHES, preset, with_recording
 
 if TYPE_CHECKING:
     from talking_portrait_ros.evaluation.decoder_speed import DecoderRun
@@ -55,6 +55,7 @@ TEXT = (
 @preset_option()
 @latents_option()
 @device_option()
+@click.option("--partner", metavar="FILE", help="Somebody in front says this sound file.")
 @click.option(
     "--alone",
     is_flag=True,
@@ -75,11 +76,16 @@ TEXT = (
     help=f"Measure this frames stage alone, without a graph: {', '.join(FRAMES)}.",
 )
 @click.option(
+    "--generator",
+    metavar="NAME",
+    help=f"Measure this generator alone, without a graph: {', '.join(LATENTS)}.",
+)
+@click.option(
     "--steps",
     default=100,
     show_default=True,
     type=click.IntRange(1, 100_000),
-    help="With --frames: latent steps to time.",
+    help="With --frames: latent steps to time; with --generator: frames.",
 )
 @click.option(
     "--references",
@@ -93,13 +99,14 @@ TEXT = (
     default=1,
     show_default=True,
     type=click.IntRange(1, 64),
-    help="With --frames or --alone: CPU threads of torch.",
+    help="With --frames, --generator or --alone: CPU threads of torch.",
 )
 @click.option("--fast", is_flag=True, help="With --frames on a GPU: bfloat16 and CUDA graphs.")
 @click.option("--json", "json_path", metavar="FILE", help="Write every figure here.")
 def bench(
     portraits: tuple[str, ...],
     audio: str | None,
+    partner: str | None,
     layout: Layout,
     seconds: int,
     preset_name: str,
@@ -108,6 +115,7 @@ def bench(
     alone: bool,
     blocks: int,
     decoder: str | None,
+    generator: str | None,
     steps: int,
     references: int,
     threads: int,
@@ -129,6 +137,9 @@ def bench(
         whole = PipelineRun(preset_name, require_device(device), blocks, threads)
         bench_pipeline(whole, json_path)
         return
+    if generator is not None:
+        bench_generator(generator, require_device(device), steps, threads, json_path)
+        return
     resolution = with_recording(preset(preset_name), recording).resolution
     paths = check_portraits(portraits)
     require_device(device)
@@ -139,8 +150,9 @@ def bench(
         report = Path(folder) / "report.json"
         source = Sound("file", {"file": str(sound)})
         graph = build_graph(
-            layout, paths, source, "none", preset_name, device, report, "bench", recording
-        )
+            layout, paths, source, "none", preset_name, device, report, "bench", recording,
+            None if partner is None else file_sound(partner),
+        )  # fmt: skip
         console.print(f"running the graph for {seconds} s, layout {layout} ...")
         figures = measure(replace(graph, respawn=False), report)
     figures |= {
@@ -156,6 +168,18 @@ def bench(
         f"{figures['cpu_per_remap']:.0f} times one {resolution}x{resolution} cv2.remap, "
         f"which took {figures['remap_ms']:.2f} ms in this run\n{figures['machine']}"
     )
+    if json_path is not None:
+        Path(json_path).write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def bench_generator(
+    name: str, device: str, n_frames: int, threads: int, json_path: str | None
+) -> None:
+    """Measure a latents stage alone."""
+    from talking_portrait_ros.evaluation.generator_speed import measure_generator
+
+    figures = measure_generator(name, device, n_frames, threads) | {"machine": machine_name()}
+    Console().print(figures_table(f"{name} alone", figures))
     if json_path is not None:
         Path(json_path).write_text(json.dumps(figures, indent=2) + "\n")
 

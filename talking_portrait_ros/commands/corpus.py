@@ -119,6 +119,30 @@ def encode(
     click.echo(output)
 
 
+@corpus.command()
+@click.option("--output", required=True, metavar="FILE", help="The .safetensors to write.")
+@click.option("--minutes", default=60.0, show_default=True, help="How much, at most about 110.")
+@click.option("--seed", default=1, show_default=True, help="Of talk, sound and motion.")
+@click.option("--validation", is_flag=True, help="Voices and phrases that training never hears.")
+def conversations(output: str, minutes: float, seed: int, validation: bool) -> None:
+    """Make conversations of two voices, with the motion of one face: one file of <= 64 MiB."""
+    from talking_portrait_ros.training.conversations.conversation import save_pack
+    from talking_portrait_ros.training.conversations.making import conversations as made
+    from talking_portrait_ros.training.loop.progress import ProgressLine
+
+    path = Path(output)
+    if path.suffix != ".safetensors" or not path.parent.is_dir():
+        raise ValueError(f"output={output!r}: give a .safetensors file in a folder that exists")
+    pack = []
+    with ProgressLine("corpus conversations", round(60 * minutes)) as line:
+        for one in made(minutes, seed, validation):
+            pack.append(one)
+            line.show(sum(each.n_frames for each in pack) // 25, one.name)
+    save_pack(path, pack)
+    size = path.stat().st_size / 2**20
+    click.echo(f"{path}: {len(pack)} conversations, {minutes:g} minutes, {size:.1f} MiB")
+
+
 def _write_sheet(path: Path, clips: list[Clip]) -> None:
     cells: list[U8] = []
     labels: list[str] = []

@@ -24,6 +24,7 @@ NODES: Mapping[str, tuple[str, ...]] = {
     "split": ("references", "screen", "frames", "latents", "features", "audio"),
     "fused": ("references", "screen", "fused", "audio"),
 }
+OPTIONAL = ("partner",)  # started where they are given parameters
 INTERRUPTED = (130, 143)
 
 
@@ -48,7 +49,8 @@ class Graph:
     @property
     def nodes(self) -> tuple[str, ...]:
         """The node processes, in the order in which they are started."""
-        return NODES[self.layout]
+        optional = [name for name in OPTIONAL if name in self.parameters]
+        return (*NODES[self.layout], *optional)
 
     def command(self, node: str, folder: Path) -> str:
         """The shell command of one node; writes its parameter file into `folder`."""

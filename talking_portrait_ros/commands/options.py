@@ -49,6 +49,21 @@ def latents_option() -> Decorator:
     )
 
 
+def partner_options() -> Decorator:
+    """--partner and --partner-mic."""
+    file = click.option(
+        "--partner", metavar="FILE", help="What the person in front says: this sound file."
+    )
+    microphone = click.option(
+        "--partner-mic",
+        is_flag=False,
+        flag_value="",
+        metavar="[DEVICE]",
+        help="The person in front speaks into this microphone, given as for --mic.",
+    )
+    return lambda command: file(microphone(command))
+
+
 def device_option() -> Decorator:
     """--device."""
     return click.option(

@@ -19,6 +19,7 @@ from talking_portrait_ros.commands.options import (
     device_option,
     latents_option,
     layout_option,
+    partner_options,
     portrait_option,
     preset_option,
     require_other_file,
@@ -55,6 +56,7 @@ class Sound:
 )
 @click.option("--say", metavar="TEXT", help="Speak this text, then end.")
 @click.option("--topic", is_flag=True, help="Follow the topics `audio_in` and `say`.")
+@partner_options()
 @layout_option()
 @click.option(
     "--screen",
@@ -73,6 +75,8 @@ def run(
     mic: str | None,
     say: str | None,
     topic: bool,
+    partner: str | None,
+    partner_mic: str | None,
     layout: Layout,
     screen: str,
     preset_name: str,
@@ -82,6 +86,7 @@ def run(
 ) -> None:
     """Run the live graph: one process per stage, real topics."""
     sound = choose_sound(audio, mic, say, topic)
+    other = choose_partner(partner, partner_mic)
     check_screen(screen)
     if audio is not None:
         require_other_file(parse_screen(screen).path, audio)
@@ -92,7 +97,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
         report = Path(folder) / "report.json"
         graph = build_graph(
-            layout, paths, sound, screen, preset_name, device, report, namespace, recording
+            layout, paths, sound, screen, preset_name, device, report, namespace, recording, other
         )
         code = run_graph(graph)
         figures = json.loads(report.read_text()) if report.exists() else {"frames": 0}
@@ -111,9 +116,10 @@ def build_graph(
     report: Path,
     namespace: str = "",
     recording: str | None = None,
+    partner: Sound | None = None,
 ) -> Graph:
     """The graph with the parameters of each node."""
-    parameters = {
+    parameters: dict[str, dict[str, Any]] = {
         "references": {"portraits": portraits},
         "audio": {"source": sound.source, "exit_at_end": sound.ends, **sound.parameters},
         "screen": {
@@ -127,6 +133,8 @@ def build_graph(
         parameters[node] = {"preset": preset_name, "device": device}
         if recording is not None:
             parameters[node]["latents.file"] = str(Path(recording).resolve())
+    if partner is not None:
+        parameters["partner"] = {"source": partner.source, **partner.parameters}
     return Graph(layout, namespace, parameters, common={"exit_on_failure": True})
 
 
@@ -173,10 +181,7 @@ def choose_sound(audio: str | None, mic: str | None, say: str | None, topic: boo
         got = " and ".join(given) or "none"
         raise ValueError(f"sound: {got} given; choose one of --audio, --mic, --say, --topic")
     if audio is not None:
-        from talking_portrait_ros.audio.files import FileSource
-
-        FileSource(audio).close()
-        return Sound("file", {"file": str(Path(audio).resolve())})
+        return file_sound(audio)
     if mic is not None:
         check_microphone(mic)
         return Sound("mic", {"device": mic})
@@ -188,7 +193,35 @@ def choose_sound(audio: str | None, mic: str | None, say: str | None, topic: boo
     return Sound("topic", {})
 
 
-def check_microphone(device: str) -> None:
+def choose_partner(file: str | None, mic: str | None) -> Sound | None:
+    """Where the partner's sound comes from, checked; None where only a topic may bring it.
+
+    Raises:
+        ValueError: both are given, or one that is not there.
+    """
+    if file is not None and mic is not None:
+        raise ValueError("partner: --partner and --partner-mic given; choose one of them")
+    if file is not None:
+        return file_sound(file)
+    if mic is not None:
+        check_microphone(mic, "--partner-mic")
+        return Sound("mic", {"device": mic})
+    return None
+
+
+def file_sound(file: str) -> Sound:
+    """A sound file that can be read.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    from talking_portrait_ros.audio.files import FileSource
+
+    FileSource(file).close()
+    return Sound("file", {"file": str(Path(file).resolve())})
+
+
+def check_microphone(device: str, option: str = "--mic") -> None:
     """Refuse a microphone that cannot be opened.
 
     Raises:
@@ -199,7 +232,7 @@ def check_microphone(device: str) -> None:
     try:
         MicSource(device).close()
     except RuntimeError as error:
-        raise ValueError(f"--mic: {error}") from error
+        raise ValueError(f"{option}: {error}") from error
 
 
 def check_portraits(portraits: tuple[str, ...]) -> list[str]:

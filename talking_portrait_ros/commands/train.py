@@ -17,6 +17,8 @@ from talking_portrait_ros.config import Config
 from talking_portrait_ros.training import audio_regression, speech_activity
 from talking_portrait_ros.training.block_flow import command as block_flow
 from talking_portrait_ros.training.block_flow.config import BlockFlowTraining
+from talking_portrait_ros.training.dyadic import command as dyadic
+from talking_portrait_ros.training.dyadic.config import DyadicTraining
 from talking_portrait_ros.training.reference_vae import command as reference_vae
 from talking_portrait_ros.training.reference_vae.config import ReferenceVaeTraining
 
@@ -99,4 +101,11 @@ _command(
     block_flow.train,
     "Generator: speech to blocks of a reference VAE's latents. Begun again with the same folder, "
     "it goes on from the newest checkpoint there.",
+)
+_command(
+    "dyadic",
+    DyadicTraining,
+    dyadic.train,
+    "Generator: the voices of two people to the motion of one face. Begun again with the same "
+    "folder, it goes on from the newest checkpoint there.",
 )

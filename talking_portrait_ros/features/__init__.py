@@ -8,6 +8,7 @@ from __future__ import annotations
 from talking_portrait_ros.registry import Family, family_names, load_family
 
 FAMILIES = {
+    "causal_speech": "talking_portrait_ros.features.causal_speech",
     "log_mel": "talking_portrait_ros.features.log_mel",
 }
 

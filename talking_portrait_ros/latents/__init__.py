@@ -8,6 +8,7 @@ from __future__ import annotations
 from talking_portrait_ros.registry import Family, family_names, load_family
 
 FAMILIES = {
+    "ar_flow_matching": "talking_portrait_ros.latents.ar_flow_matching",
     "audio_regression": "talking_portrait_ros.latents.audio_regression",
     "block_rectified_flow": "talking_portrait_ros.latents.block_rectified_flow",
     "replay": "talking_portrait_ros.latents.replay",

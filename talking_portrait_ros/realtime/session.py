@@ -337,9 +337,7 @@ def _from_a_border(chunk: Chunk, timebase: Timebase) -> Chunk | None:
         return chunk
     if skip >= len(chunk.samples) and not chunk.header.end_of_stream:
         return None
-    header = chunk.header.at(chunk.header.stamp_ns + timebase.samples_to_ns(skip))
-    first = chunk.first_sample + skip
-    return AudioChunk(header, chunk.samples[skip:], chunk.sample_rate_hz, first)
+    return chunk.piece(skip)
 
 
 def _with_ledger(output: Chunk, cause: Chunk, name: str, ms: float) -> Chunk:

@@ -57,10 +57,10 @@ class Outlet(Protocol):
 class ChunkOutlet:
     """Sound, features or latents: one message per chunk."""
 
-    def __init__(self, node: AvatarNode[Any], kind: str) -> None:
-        """Advertise the topic `kind`."""
+    def __init__(self, node: AvatarNode[Any], kind: str, topic: str = "") -> None:
+        """Advertise a topic for chunks of a kind; it is called like the kind if not otherwise."""
         self._to_msg = WIRES[kind].to_msg
-        self._publisher = node.advertise(WIRES[kind].kind, kind, qos.STREAM)
+        self._publisher = node.advertise(WIRES[kind].kind, topic or kind, qos.STREAM)
 
     def publish(self, chunk: Chunk) -> None:
         """Send one chunk, if anybody listens."""

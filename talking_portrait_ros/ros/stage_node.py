@@ -14,6 +14,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import Chunk
 from talking_portrait_ros.config import Config, param
+from talking_portrait_ros.latents.direction import Director
 from talking_portrait_ros.pipeline import KINDS, build_stage
 from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS, StageSpec, preset
 from talking_portrait_ros.realtime.ladder import Ladder
@@ -25,8 +26,10 @@ from talking_portrait_ros.realtime.worker import Worker
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters, described
+from talking_portrait_ros.ros.direction_input import DirectionInput
 from talking_portrait_ros.ros.outlets import WIRES, ChunkOutlet, FramesOutlet, Outlet
 from talking_portrait_ros.ros.parameters import ParameterSet
+from talking_portrait_ros.ros.partner_input import PartnerInput
 from talking_portrait_ros.stage import Stage
 
 AUDIO_CHUNKS_PER_FRAME = 2  # of 20 ms
@@ -79,6 +82,7 @@ class StageNode(AvatarNode[StageParameters]):
         self._worker: Worker[Any] | None = None
         self._portraits: Mailbox[msg.References] | None = None
         self._portrait_worker: Worker[msg.References] | None = None
+        self._partner: PartnerInput | None = None
         self._rate = RecentRate()
         self._ladder: Ladder | None = None
 
@@ -109,6 +113,12 @@ class StageNode(AvatarNode[StageParameters]):
         self._tell_rung(self._ladder)
         source = INPUT_OF[self._kinds[0]]
         self.subscribe(WIRES[source].kind, source, self._hear, qos.STREAM)
+        if source == "audio":
+            self._partner = PartnerInput(self)
+        for _, stage in stages:
+            director = getattr(stage, "director", None)
+            if isinstance(director, Director):
+                DirectionInput(self, director)
         # Kept across deactivation: a portrait may come while the node is idle.
         self._portraits = Mailbox(1, "drop_oldest")
         self._portrait_worker = Worker("portrait", self._portraits, self._renew)
@@ -135,7 +145,7 @@ class StageNode(AvatarNode[StageParameters]):
         if self._portrait_worker is not None:
             self._portrait_worker.stop()
         self._portrait_worker = self._portraits = None
-        self._chain = self._ladder = None
+        self._chain = self._ladder = self._partner = None
         self._outlets.clear()
         self._forget_families()
         gc.collect()
@@ -159,6 +169,7 @@ class StageNode(AvatarNode[StageParameters]):
             "rate_hz": f"{self._rate.per_second:.1f}",
             "queue": str(len(self._mailbox or ())),
             "rung": self._ladder.name if self._ladder else "",
+            **(self._partner.vitals() if self._partner else {}),
         }
         for session in self._chain.sessions if self._chain else ():
             times = session.step_times.percentiles()
@@ -204,6 +215,8 @@ class StageNode(AvatarNode[StageParameters]):
         begun = time.perf_counter()
         try:
             chunk = WIRES[INPUT_OF[self._kinds[0]]].from_msg(message)
+            if self._partner is not None:
+                chunk = self._partner.join(chunk)
             for kind, output in chain.push(chunk):
                 self._publish(kind, output)
             work_ms = (time.perf_counter() - begun) * 1e3

@@ -33,6 +33,32 @@ class Voice:
         return self.name.split("+")[0] if self.engine == "espeak" else "en-us"
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How something is said.
+
+    Attributes:
+        speed_wpm: words per minute, pitch: 0 to 99, pitch_range: liveliness; espeak-ng only.
+        stretch: of all durations; flite and festival only.
+    """
+
+    speed_wpm: int = 170
+    pitch: int = 50
+    pitch_range: int = 50
+    stretch: float = 1.0
+
+    @classmethod
+    def draw(cls, voice: Voice, generator: np.random.Generator) -> Manner:
+        """Any usual manner."""
+        if voice.engine == "espeak":
+            return cls(
+                speed_wpm=int(generator.integers(125, 215)),
+                pitch=int(generator.integers(25, 75)),
+                pitch_range=int(generator.integers(30, 80)),
+            )
+        return cls(stretch=float(generator.uniform(0.85, 1.25)))
+
+
 VOICES: tuple[Voice, ...] = (
     *(Voice("espeak", name) for name in (
         "en-us", "en-us+f3", "en-us+m3", "en+f2", "en-gb-scotland", "en+m7",
@@ -62,21 +88,22 @@ def speak(voice: Voice, n_utterances: int, seed: int) -> Iterator[Utterance]:
     """`n_utterances` sentences in a voice, at several speeds and pitches."""
     generator = np.random.default_rng(seed)
     texts = [sentence(voice.language, generator) for _ in range(n_utterances)]
+    yield from say_all(voice, [(text, Manner.draw(voice, generator)) for text in texts])
+
+
+def say_all(voice: Voice, lines: Sequence[tuple[str, Manner]]) -> Iterator[Utterance]:
+    """Each text in its manner, in order."""
     if voice.engine == "espeak":
-        requests = [_request(voice, text, generator) for text in texts]
+        requests = [
+            SpeechRequest(text, voice.name, manner.speed_wpm, manner.pitch, manner.pitch_range)
+            for text, manner in lines
+        ]
         yield from (replace(said, phonemes=_on_time(said.phonemes))
                     for said in synthesise_all(requests))  # fmt: skip
         return
     say = _flite if voice.engine == "flite" else _festival
-    for text in texts:
-        yield say(voice.name, text, float(generator.uniform(0.85, 1.25)))
-
-
-def _request(voice: Voice, text: str, generator: np.random.Generator) -> SpeechRequest:
-    return SpeechRequest(
-        text, voice.name, speed_wpm=int(generator.integers(125, 215)),
-        pitch=int(generator.integers(25, 75)), pitch_range=int(generator.integers(30, 80)),
-    )  # fmt: skip
+    for text, manner in lines:
+        yield say(voice.name, text, manner.stretch)
 
 
 def _on_time(phonemes: Sequence[Phoneme]) -> tuple[Phoneme, ...]:

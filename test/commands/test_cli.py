@@ -60,6 +60,14 @@ def invoke(*words):
         (["run", "--say", "...", "--screen", "none"], ["nothing to say"]),
         (["run", "--topic", "--screen", "hologram"], ["hologram", "window", "file:PATH", "none"]),
         (["run", "--audio", "no.wav", "--screen", "none"], ["no.wav"]),
+        (["run", "--topic", "--partner", "no.wav", "--screen", "none"], ["no.wav"]),
+        (
+            ["run", "--topic", "--partner", "{sound}", "--partner-mic", "x", "--screen", "none"],
+            ["--partner and --partner-mic"],
+        ),
+        (["corpus", "conversations", "--output", "/nowhere/c.safetensors"], ["/nowhere"]),
+        (["evaluate", "--part", "dyadic", "--pack", "no.safetensors"], ["no.safetensors"]),
+        (["evaluate", "--part", "dyadic", "--tracks", "no.wav", "no.wav"], ["no.wav"]),
         (["run", "--topic", "--screen", "none", "--portrait", "no.jpg"], ["no.jpg"]),
         (["run", "--topic", "--screen", "none", "--preset", "x"], ["'x'", "rig_512"]),
         (["run", "--topic", "--screen", "none", "--namespace", "a b"], ["'a b'", "letters"]),
@@ -113,7 +121,8 @@ def test_a_mistake_is_one_line_that_names_it_and_exit_code_2(words, names, sound
 
 def test_a_rendered_file_has_every_frame_and_the_sound(sound, tmp_path):
     video = tmp_path / "talk.mp4"
-    result = invoke("render", "--audio", sound, "--output", video, "--preset", "rig_256")
+    both = ["--audio", sound, "--partner", sound]
+    result = invoke("render", *both, "--output", video, "--preset", "rig_256")
     assert result.exit_code == 0, result.output
     with av.open(str(video)) as container:
         stream = container.streams.video[0]

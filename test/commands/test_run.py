@@ -71,8 +71,9 @@ def nodes_of(process):
 @pytest.mark.parametrize("layout", ["split", "fused"])
 def test_run_records_the_whole_sound_and_ends_by_itself(start, tmp_path, layout):
     sound, video = write_sound(tmp_path / "sound.wav"), tmp_path / "talk.mp4"
+    partner = ["--partner", sound] if layout == "fused" else []  # changes nothing that is heard
     process = start("run", "--audio", sound, "--screen", f"file:{video}", "--layout", layout,
-                    "--preset", "rig_256")  # fmt: skip
+                    "--preset", "rig_256", *partner)  # fmt: skip
     output, _ = process.communicate(timeout=180)
     assert process.returncode == 0, output
     assert "Traceback" not in output

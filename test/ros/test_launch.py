@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import runpy
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,18 @@ def test_value_that_does_not_exist_is_refused(domain, name, value):
     service = LaunchService()
     service.include_launch_description(LaunchDescription([included(**{name: value})]))
     assert service.run() != 0
+
+
+@pytest.mark.parametrize(("partner", "n_nodes"), [("topic", 6), ("mic", 7)])
+def test_the_partner_has_a_node_where_its_sound_is_captured(partner, n_nodes):
+    module = runpy.run_path(FILE)
+    context = LaunchContext()
+    for argument in module["ARGUMENTS"]:
+        argument.execute(context)
+    context.launch_configurations["partner"] = partner
+    names = [node.node_executable for node in module["nodes"](context)]
+    assert len(names) == n_nodes
+    assert ("partner" in names) == (partner == "mic")
 
 
 def test_two_avatars_run_side_by_side_and_end_well(domain, graph):

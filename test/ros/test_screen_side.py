@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from helpers.ros_graph import wait_for
@@ -9,6 +11,7 @@ pytest.importorskip("rclpy")
 from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import FrameChunk, Header, Ledger
 from talking_portrait_ros.ros import conversions as convert
+from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.frame_pairs import MAX_WAITING, FramePairs
 from talking_portrait_ros.ros.nodes import screen
 from talking_portrait_ros.ros.outlets import timing_to_msg
@@ -161,3 +164,19 @@ def test_speaker_is_given_back_where_the_player_cannot_be_made(graph, monkeypatc
     node = graph.add(screen.ScreenNode(screen.ScreenParameters(output="window", sound=True)))
     assert speaker.closed
     assert not node.working
+
+
+def test_what_is_played_is_sent_as_the_echo_reference_with_the_time_of_playing(graph):
+    node = graph.add(screen.ScreenNode(screen.ScreenParameters(output="none")))
+    heard = graph.hear(msg.AudioChunk, "screen/played", qos.STREAM)
+    graph.spin()
+    wait_for(lambda: node._played.get_subscription_count())
+    node._plays = True  # there is no sound device here
+    for index, n_samples in enumerate((640, 660)):
+        given = np.full(n_samples, 0.1 * index, np.float32)
+        node._shown(dataclasses.replace(period(), played=given), 5 * NS + index)
+    wait_for(lambda: len(heard) == 2)
+    chunks = [convert.audio_from_msg(message) for message in heard]
+    assert [chunk.first_sample for chunk in chunks] == [0, 640]
+    assert [chunk.header.stamp_ns for chunk in chunks] == [5 * NS, 5 * NS + 1]
+    assert len(chunks[1].samples) == 660

@@ -24,7 +24,11 @@ Caches = list[Tensor]  # per block [B, C, KERNEL - 1 times dilation]
 
 
 class CausalBlock(nn.Module):
-    """Residual block: dilated causal convolution, ReLU, 1x1 convolution."""
+    """Residual block: dilated causal convolution, ReLU, 1x1 convolution.
+
+    Both are one matrix product each: for the few slots of a live frame, and for dilated
+    convolutions at all, that is several times faster on a CPU than torch's convolution.
+    """
 
     def __init__(self, n_channels: int, dilation: int) -> None:
         super().__init__()
@@ -35,8 +39,16 @@ class CausalBlock(nn.Module):
     def forward(self, x: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
         """Output [B, C, T] and the next cache, from input [B, C, T] and what came before it."""
         seen = torch.cat([cache, x], dim=2)  # [B, C, past + T]
-        hidden: Tensor = self.mix(functional.relu(self.spread(seen)))
-        return x + hidden, seen[:, :, seen.shape[2] - self.past :]
+        n, dilation = x.shape[2], self.past // (KERNEL - 1)
+        taps = [seen[:, :, k * dilation : k * dilation + n] for k in range(KERNEL)]
+        hidden = functional.relu(_mixed(self.spread, torch.stack(taps, dim=2).flatten(1, 2)))
+        return x + _mixed(self.mix, hidden), seen[:, :, seen.shape[2] - self.past :]
+
+
+def _mixed(conv: nn.Conv1d, taps: Tensor) -> Tensor:
+    """What `conv` makes of its taps, [B, C K, T], those of a channel together, oldest first."""
+    assert conv.bias is not None
+    return conv.weight.flatten(1) @ taps + conv.bias[:, None]
 
 
 class ArticulationNet(nn.Module):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from talking_portrait_ros.chunks import F32, FeatureChunk, Header, LatentBlock, References
 from talking_portrait_ros.features.log_mel.config import feature_space
-from talking_portrait_ros.features.log_mel.extractor import FRAME_WIDTH
+from talking_portrait_ros.features.log_mel.ear import FRAME_WIDTH
 from talking_portrait_ros.frames.portrait import crop_face
 from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
 from talking_portrait_ros.frames.reference_vae.renderer import as_floats

@@ -43,8 +43,8 @@ class SpeechEncoder(nn.Module):
 
     def forward(self, frames: Tensor, caches: Caches) -> Tensor:
         """What is heard in each frame; `caches` are brought up to date in place."""
-        slots = frames.reshape(len(frames), -1, SLOT_WIDTH).transpose(1, 2)
-        x = self.enter(slots)
+        slots = frames.reshape(len(frames), -1, SLOT_WIDTH)
+        x = functional.linear(slots, self.enter.weight[..., 0], self.enter.bias).transpose(1, 2)
         for index, block in enumerate(self.blocks):
             x, caches[index] = block(x, caches[index])
         heard: Tensor = functional.silu(x).transpose(1, 2)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from talking_portrait_ros.chunks import F32, FeatureChunk, Header, LatentBlock, References
 from talking_portrait_ros.features.log_mel.config import feature_space
-from talking_portrait_ros.features.log_mel.extractor import FRAME_WIDTH
+from talking_portrait_ros.features.log_mel.ear import FRAME_WIDTH
 from talking_portrait_ros.latents.replay.config import ReplayConfig
 from talking_portrait_ros.latents.replay.recording import Recording
 from talking_portrait_ros.stage import Clock, require_next, require_space

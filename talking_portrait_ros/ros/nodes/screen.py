@@ -13,7 +13,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import Image
 
 from talking_portrait_ros import msg
-from talking_portrait_ros.chunks import FrameChunk
+from talking_portrait_ros.chunks import AudioChunk, FrameChunk, Header
 from talking_portrait_ros.config import param
 from talking_portrait_ros.realtime.figures import SessionStatistics
 from talking_portrait_ros.realtime.utterances import Utterances
@@ -69,6 +69,7 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         parse_screen(self.config.output)
         self._timings = self.advertise(msg.FrameTiming, "screen/timing", qos.STREAM)
         self._sound = self.advertise(msg.AudioChunk, "screen/audio", qos.STREAM)
+        self._played = self.advertise(msg.AudioChunk, "screen/played", qos.STREAM)
         self._status = StatusKeeper(self.advertise(msg.Status, "status", qos.LATCHED))
         self._pictures = self.advertise(Image, "screen/frames", qos.FRAMES)
         self.subscribe(DiagnosticStatus, "rungs", self._status.hear_rung, qos.RUNGS)
@@ -123,7 +124,9 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         """The player with its sink and, where sound is wanted, an open speaker."""
         config = self.config
         sink = build_sink(parse_screen(config.output), config)
-        if not config.sound or config.output != "window":
+        self._plays = config.sound and config.output == "window"
+        self._n_played = 0
+        if not self._plays:
             return Player(presenter, [sink], listener=self._shown)
         speaker = Speaker(config.sound_device, config.sample_rate_hz)
         try:
@@ -182,10 +185,19 @@ class ScreenNode(AvatarNode[ScreenParameters]):
             self._pictures.publish(convert.image_to_msg(period.image, shown_ns))
         if period.sound is not None:
             self._sound.publish(convert.audio_to_msg(period.sound))
+        if self._plays:
+            self._publish_played(period, shown_ns)
         epoch, frame = period.header.epoch, period.frame
         speaking = frame is not None and self._utterances.show(epoch, frame)
         self._status.show(period, speaking, self._utterances.count)
         self._end_if_finished(epoch)
+
+    def _publish_played(self, period: Presented, shown_ns: int) -> None:
+        """What the sound device has just been given, at the time of that: the echo reference."""
+        header = Header(shown_ns, period.header.epoch)
+        chunk = AudioChunk(header, period.played, self.config.sample_rate_hz, self._n_played)
+        self._n_played += len(period.played)
+        self._played.publish(convert.audio_to_msg(chunk))
 
     def _end_if_finished(self, epoch: int) -> None:
         """The last frame has been shown, or its period has passed before the end was known."""

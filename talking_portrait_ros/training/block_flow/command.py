@@ -12,8 +12,9 @@ from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectif
 from talking_portrait_ros.training.block_flow.config import BlockFlowTraining, model_config
 from talking_portrait_ros.training.block_flow.export import export
 from talking_portrait_ros.training.block_flow.material import Material
-from talking_portrait_ros.training.block_flow.run import CHECKPOINTS, Run
+from talking_portrait_ros.training.block_flow.run import Run
 from talking_portrait_ros.training.block_flow.trainer import Trainer
+from talking_portrait_ros.training.loop.run import CHECKPOINTS
 
 SMOKE_EXPLAINED = 0.5  # share of what made-up speech does to made-up latents
 _HELD_OUT_SHARE = 0.05
@@ -53,7 +54,7 @@ def smoke_config(config: BlockFlowTraining) -> BlockFlowTraining:
 
 def made_up(network: BlockRectifiedFlowConfig, n_clips: int, seed: int) -> Material:
     """Latents that go up and down with the guide's jaw, each clip about its own reference."""
-    from talking_portrait_ros.features.log_mel.extractor import FRAME_WIDTH
+    from talking_portrait_ros.features.log_mel.ear import FRAME_WIDTH
     from talking_portrait_ros.spaces import INDEX, MOTION_WIDTH
 
     chance = torch.Generator().manual_seed(seed)

@@ -2,54 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.device import require_device
 from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
 from talking_portrait_ros.presets import latents_spec
+from talking_portrait_ros.training.loop.curriculum import Stage, parse_curriculum, stage_at
 from talking_portrait_ros.weights import FOLDER
 
-KINDS = ("teach", "rollout", "distil")
+KINDS = ("teach", "rollout", "distil")  # see `Stage.kind`
 CURRICULUM = "teach:6000,rollout:2000,distil:1000"
-_STAGE = re.compile(r"(\w+):(\d+)")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One part of the curriculum.
-
-    Attributes:
-        kind: teach: the true past, with noise; rollout: the past that the network makes itself;
-            distil: the same, and the few steps of the sampler learn to end where many would.
-        steps: optimiser steps.
-    """
-
-    kind: str
-    steps: int
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.steps}"
-
-
-def parse_curriculum(text: str) -> tuple[Stage, ...]:
-    """The stages that `text` describes.
-
-    Raises:
-        ValueError: not KIND:STEPS,..., or an unknown kind.
-    """
-    return tuple(_parse_stage(part.strip()) for part in text.split(","))
-
-
-def _parse_stage(text: str) -> Stage:
-    found = _STAGE.fullmatch(text)
-    if not found or found[1] not in KINDS or int(found[2]) < 1:
-        raise ValueError(
-            f"curriculum={text!r}: expected KIND:STEPS with a kind of {', '.join(KINDS)}, for "
-            f"example {CURRICULUM}"
-        )
-    return Stage(found[1], int(found[2]))
 
 
 @dataclass(frozen=True)
@@ -109,12 +72,12 @@ class BlockFlowTraining(Config):
         if not self.blocks or min(self.blocks) < 1:
             raise ValueError(f"blocks={self.blocks}: expected numbers of latent steps, 1 or more")
         require_device(self.device)
-        parse_curriculum(self.curriculum)
+        parse_curriculum(self.curriculum, KINDS)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The curriculum."""
-        return parse_curriculum(self.curriculum)
+        return parse_curriculum(self.curriculum, KINDS)
 
     @property
     def total_steps(self) -> int:
@@ -123,11 +86,7 @@ class BlockFlowTraining(Config):
 
     def stage_at(self, step: int) -> Stage:
         """The stage that step `step` (from 0) belongs to; the last one afterwards."""
-        for stage in self.stages:
-            if step < stage.steps:
-                return stage
-            step -= stage.steps
-        return self.stages[-1]
+        return stage_at(self.stages, step)
 
 
 def model_config(preset: str) -> BlockRectifiedFlowConfig:

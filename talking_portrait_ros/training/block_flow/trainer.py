@@ -18,8 +18,9 @@ from talking_portrait_ros.training.block_flow.batches import (
     block_times,
     draw_batch,
 )
-from talking_portrait_ros.training.block_flow.config import BlockFlowTraining, Stage
+from talking_portrait_ros.training.block_flow.config import BlockFlowTraining
 from talking_portrait_ros.training.block_flow.material import Material
+from talking_portrait_ros.training.loop.curriculum import Stage
 from talking_portrait_ros.training.loop.ema import Ema
 from talking_portrait_ros.training.loop.learner import descend, learned_tensors, load_learned
 from talking_portrait_ros.training.loop.schedule import (

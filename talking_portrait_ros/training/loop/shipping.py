@@ -13,7 +13,8 @@ from talking_portrait_ros.training.loop.history import Record
 
 LARGEST_BYTES = 16 * 2**20
 _NOT_FOR_CARDS = (
-    "corpus", "material", "validation", "out", "weights_folder", "export", "smoke",
+    "corpus", "material", "conversations", "validation", "out", "weights_folder", "export",
+    "smoke",
 )  # fmt: skip
 
 

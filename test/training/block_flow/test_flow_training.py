@@ -9,12 +9,12 @@ import torch
 
 from talking_portrait_ros.training.block_flow.command import made_up, train
 from talking_portrait_ros.training.block_flow.config import (
+    KINDS,
     BlockFlowTraining,
-    Stage,
     model_config,
-    parse_curriculum,
 )
 from talking_portrait_ros.training.block_flow.trainer import Trainer
+from talking_portrait_ros.training.loop.curriculum import Stage, parse_curriculum
 
 TINY = model_config("block_flow_tiny")
 
@@ -96,7 +96,7 @@ def test_units_follow_the_material() -> None:
 @pytest.mark.parametrize("text", ["teach", "dream:3", "teach:0", "teach:3;rollout:2"])
 def test_a_curriculum_that_cannot_be_is_shown(text: str) -> None:
     with pytest.raises(ValueError, match="curriculum="):
-        parse_curriculum(text)
+        parse_curriculum(text, KINDS)
 
 
 def test_material_is_asked_for() -> None:

@@ -1,0 +1,149 @@
+"""The stage: features of two voices in, the motion of one face out, frame by frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from talking_portrait_ros.chunks import F32, FeatureChunk, Header, LatentBlock, References
+from talking_portrait_ros.features.causal_speech.config import LOOKAHEADS_MS
+from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
+from talking_portrait_ros.latents.ar_flow_matching.ears import EarCaches
+from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
+from talking_portrait_ros.latents.ar_flow_matching.sampler import Past, Sampler, frame_noise
+from talking_portrait_ros.latents.ar_flow_matching.shown import bounded, calmed, shown
+from talking_portrait_ros.latents.audio_regression.mouth import (
+    HEARD,
+    HEARD_WITHOUT_LOOKAHEAD,
+    Gate,
+)
+from talking_portrait_ros.latents.direction import Director, Steering
+from talking_portrait_ros.latents.idle import IdleLife, IdleState
+from talking_portrait_ros.spaces import MOTION_ARKIT, MOTION_WIDTH
+from talking_portrait_ros.stage import Clock, require_next, require_space
+from talking_portrait_ros.timebase import Timebase
+
+STAGE = "ar_flow_matching"
+
+
+@dataclass
+class ArFlowState:
+    """Memory of one session.
+
+    Attributes:
+        caches: past of the ears.
+        past: what has been made.
+        gate: how far the mouth may open.
+        idle: memory of the idle life.
+        steering: the way towards what people ask for.
+        calm: the frame before, before idle life and wishes, [58].
+        next_frame: frame that has to come next.
+        header: header of the last chunk.
+    """
+
+    caches: EarCaches
+    past: Past
+    gate: Gate
+    idle: IdleState
+    steering: Steering = field(default_factory=Steering)
+    calm: F32 | None = None
+    next_frame: int = 0
+    header: Header = field(default_factory=Header)
+
+
+class ArFlowMatching:
+    """`causal_speech` features to `motion/arkit-1`, one frame per step.
+
+    Attributes:
+        director: where people ask the face to look, and what to feel; any thread may.
+    """
+
+    out_space = MOTION_ARKIT
+
+    def __init__(self, config: ArFlowMatchingConfig, model: ArFlow) -> None:
+        self.config = config
+        self.director = Director()
+        self.clock = Clock(Timebase())
+        self.in_space = config.feature_space
+        self.in_shape: tuple[int, ...] = (config.feature_width,)
+        self._model, self._sampler = model, Sampler(model)
+        self._device = next(model.parameters()).device
+        self._lookahead = torch.tensor(
+            [LOOKAHEADS_MS.index(config.lookahead_ms)], device=self._device
+        )
+
+    @property
+    def config(self) -> ArFlowMatchingConfig:
+        """May be replaced while the stage runs; fields marked live take effect at once."""
+        return self._config
+
+    @config.setter
+    def config(self, config: ArFlowMatchingConfig) -> None:
+        self._config = config
+        # Blinks and brows are the network's; the idle life has the rest.
+        self._life = IdleLife(config.replace(blink=0.0, brow=0.0), Timebase().fps)
+
+    @torch.inference_mode()
+    def start(self, references: References) -> ArFlowState:
+        """A session at rest: the anchor is the reference, whose motion is zero by definition."""
+        rest = torch.zeros(1, MOTION_WIDTH, device=self._device)
+        gate = Gate(HEARD if self.config.lookahead_ms else HEARD_WITHOUT_LOOKAHEAD)
+        caches = self._model.ears.fresh_caches()
+        past = self._sampler.start(rest, self.config)
+        return ArFlowState(caches, past, gate, self._life.start())
+
+    @torch.inference_mode()
+    def step(self, chunk: FeatureChunk, state: ArFlowState) -> list[LatentBlock]:
+        """The motion of the frames of `chunk`.
+
+        Raises:
+            ValueError: another feature space or width, or the chunk does not follow the last one.
+        """
+        require_space(STAGE, self.in_space, chunk.space)
+        if chunk.values.shape[1:] != self.in_shape:
+            raise ValueError(
+                f"{STAGE}: values are [T, {chunk.values.shape[1]}], expected "
+                f"[T, {self.in_shape[0]}] in {self.in_space}; use the causal_speech features"
+            )
+        require_next(STAGE, "first_frame", state.next_frame, chunk.first_frame)
+        state.header = replace(chunk.header, end_of_stream=False)
+        if not chunk.n_frames:
+            return []
+        gates = state.gate.follow(chunk.speech)
+        rows = [
+            self._frame(values, float(speech), float(gate), state)
+            for values, speech, gate in zip(chunk.values, chunk.speech, gates, strict=True)
+        ]
+        return [LatentBlock(state.header, MOTION_ARKIT, np.stack(rows), chunk.first_frame,
+                            chunk.n_frames)]  # fmt: skip
+
+    def finish(self, state: ArFlowState) -> list[LatentBlock]:
+        """Nothing is inside: an empty block that ends the stream."""
+        header = replace(state.header, end_of_stream=True)
+        nothing = np.zeros((0, MOTION_WIDTH), np.float32)
+        return [LatentBlock(header, MOTION_ARKIT, nothing, state.next_frame, 0)]
+
+    def _frame(self, values: F32, speech: float, gate: float, state: ArFlowState) -> F32:
+        """The motion of the next frame as it is shown, [58]."""
+        config = self.config
+        heard = torch.from_numpy(values).to(self._device)[None, None]
+        voiced = torch.tensor([[speech]], device=self._device)
+        own, partner = self._model.ears(heard, voiced, self._lookahead, state.caches)
+        noise = frame_noise(config.seed, state.next_frame, self._model.config.codes)
+        motion = self._sampler.frame(
+            own[:, 0], partner[:, 0], state.past, noise.to(self._device), config
+        )
+        row = calmed(shown(motion[0].float().cpu().numpy(), gate, config), state.calm)
+        state.calm = row.copy()
+        row += np.float32(config.idle) * self._idle(speech, state)
+        state.steering.follow(row, self.director.wish)
+        state.next_frame += 1
+        return bounded(row)
+
+    def _idle(self, speech: float, state: ArFlowState) -> F32:
+        """Drift, breathing and fixations of the next frame, [58]."""
+        said, stress = np.array([speech], np.float32), np.zeros(1, np.float32)
+        motion: F32 = self._life.step(state.next_frame, said, stress, state.idle)[0]
+        return motion

@@ -1,0 +1,1 @@
+"""Conversations of two synthesised voices, with the motion of the one whose face is shown."""

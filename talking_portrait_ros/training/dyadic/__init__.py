@@ -1,0 +1,1 @@
+"""Trains the dyadic generator on conversations."""
