@@ -220,12 +220,6 @@ PRESETS: dict[str, Preset] = {
         )
         for ms in (0, 20, 40, 80)
     },
-    "dyadic_tiny": _dyadic("dyadic_tiny", "the same, tiny and untrained: for tests", 128),
-    "dyadic_paper_512": _dyadic(
-        "dyadic_paper_512",
-        "the same as large as in the paper, with random weights: architecture and speed",
-        512,
-    ),
 }
 
 SKETCHES: dict[str, Preset] = {
@@ -236,6 +230,8 @@ SKETCHES: dict[str, Preset] = {
         latents=LATENTS["block_flow_paper_512"],
         frames=FRAMES["ref_vae_paper_512"],
     ),
+    "dyadic_paper_512": _dyadic("dyadic_paper_512", "S3 at the paper's scale, 512x512", 512),
+    "dyadic_tiny": _dyadic("dyadic_tiny", "S3, tiny", 128),
 }
 """Pipelines without weights: their speed can be measured, but they have nothing to show."""
 
