@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from helpers.ros_graph import wait_for
@@ -26,6 +27,13 @@ def started(node, *arguments):
     return subprocess.Popen(
         [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
+
+
+def has_begun(process):
+    """Whether the process hears SIGTERM itself, which it does before it loads anything large."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1
 
 
 def ended(process, number, timeout_s=30):
@@ -58,14 +66,16 @@ def test_ctrl_c_ends_an_active_node_with_code_0_and_without_traceback(domain, no
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_unconfigured_node_ends_well_too(domain, number):
     process = started("audio", "-p", "autostart:=false")
-    time.sleep(2.5)
+    wait_for(lambda: has_begun(process), 30)
+    time.sleep(1)
     code, output = ended(process, number)
     assert (code, "Traceback" in output) == (0, False), output
 
 
 def test_signal_while_the_weights_load_ends_the_node_well(domain):
     process = started("frames", "-p", "preset:=rig_256")
-    time.sleep(1.5)
+    wait_for(lambda: has_begun(process), 30)
+    time.sleep(0.5)
     code, output = ended(process, signal.SIGTERM)
     assert (code, "Traceback" in output) == (0, False), output
 
