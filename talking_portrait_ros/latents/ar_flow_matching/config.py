@@ -38,10 +38,10 @@ class ArFlowMatchingConfig(IdleConfig):
     flow_mlp_ratio: int = param(2, "hidden width of its MLPs / width", minimum=1)
     window_frames: int = param(64, "frames that are remembered", minimum=1, unit="frames")
     denoise_steps: int = param(1, "Euler steps per frame", minimum=1, maximum=50, live=True)
-    guided: bool = param(True, "also ask what the face would do with less to go by, for the "
-                               "weights below; off: one row instead of five")  # fmt: skip
-    guidance_speaker: float = param(0.0, "pull towards what the own voice says", minimum=-1.0,
-                                    maximum=4.0, live=True)  # fmt: skip
+    guidance_speaker: float = param(0.0, "pull towards what the own voice says; a pull other than "
+                                         "0 asks the network once more per frame, the first one "
+                                         "twice", minimum=-1.0, maximum=4.0,
+                                    live=True)  # fmt: skip
     guidance_listener: float = param(0.0, "pull towards what the partner's voice says",
                                      minimum=-1.0, maximum=4.0, live=True)  # fmt: skip
     guidance_anchor: float = param(0.0, "pull towards the pose of the reference", minimum=-1.0,

@@ -1,7 +1,8 @@
 """Makes one frame after the other: a step of the transformer, then Euler steps from noise.
 
-Guidance asks the network five times at once, as rows of one batch: knowing everything, nothing,
-only the own voice, only the partner's, only the anchor. All rows share the motion that is made.
+Guidance asks the network up to five times at once, as rows of one batch: knowing everything,
+nothing, only the own voice, only the partner's, only the anchor. Rows whose pull is zero are left
+out. All rows share the motion that is made.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from talking_portrait_ros.latents.ar_flow_matching.gestures import UnderWay
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
 from talking_portrait_ros.latents.noise import draws
 
-N_BRANCHES = 5  # everything, nothing, own voice, partner's voice, anchor
+EVERYTHING, NOTHING, OWN, PARTNER, ANCHOR = range(5)  # what a row knows
 _NOISE = 78  # chance stream of the frames
 _FARTHEST = 6.0  # spreads from the mean: no code is further out, so none can run away
 
@@ -30,12 +31,14 @@ class Past:
     """What a session remembers.
 
     Attributes:
-        ring: the transformer's past, one row per branch and session.
-        anchor: what each row knows of the anchor, [rows, C].
+        branches: what the rows know; each has one row per session.
+        ring: the transformer's past of each row.
+        anchor: [B, C].
         last: code of the newest frame, [B, K].
         gestures: what is under way, per session.
     """
 
+    branches: tuple[int, ...]
     ring: FrameRing
     anchor: Tensor
     last: Tensor
@@ -52,12 +55,10 @@ class Sampler:
     def start(self, motion: Tensor, config: ArFlowMatchingConfig) -> Past:
         """Sessions that begin in, and are anchored to, `motion` [B, 58]."""
         last = self.model.codes.encode(motion)
-        anchor = self.model.anchor(last)
-        if config.guided:
-            none = self.model.no_anchor.expand_as(anchor)
-            anchor = torch.cat([anchor, none, none, none, anchor])
+        branches = _branches(config)
+        ring = FrameRing.empty(config, len(branches) * len(motion), last)
         gestures = [UnderWay.none() for _ in motion]
-        return Past(FrameRing.empty(config, len(anchor), last), anchor, last, gestures)
+        return Past(branches, ring, self.model.anchor(last), last, gestures)
 
     def frame(
         self, own: Tensor, partner: Tensor, past: Past, noise: Tensor, config: ArFlowMatchingConfig
@@ -71,17 +72,18 @@ class Sampler:
             noise: [B, K].
             config: steps and guidance; may change from frame to frame.
         """
-        heard = self._heard(own, partner, config)
-        n_rows = len(heard) // len(own)
+        _ask(past, _branches(config))
+        n_rows = len(past.branches)
+        heard = self._heard(own, partner, past)
         heard = (heard + self._gestures(past, config).repeat(n_rows, 1))[:, None]
         before = past.last.repeat(n_rows, 1)[:, None]
-        condition = self.model.backbone(before, heard, past.anchor, past.ring)[:, 0]
+        condition = self.model.backbone(before, heard, self._anchors(past), past.ring)[:, 0]
         self._foresee(condition, past, config)
         told, times = self.model.head.read_condition(condition), iter(self._read_times(config))
 
         def velocity(z: Tensor, t: Tensor) -> Tensor:
             said = self.model.head.clean(z.repeat(n_rows, 1), next(times), told)
-            return velocity_from_clean(z, _guided(said, len(z), config), t)
+            return velocity_from_clean(z, _guided(said, past.branches, config), t)
 
         code = euler(velocity, noise, times_down(config.denoise_steps).to(noise))
         motion: Tensor = self.model.codes.decode(code.clamp(-_FARTHEST, _FARTHEST))
@@ -97,7 +99,7 @@ class Sampler:
 
     def _foresee(self, condition: Tensor, past: Past, config: ArFlowMatchingConfig) -> None:
         """How likely the next gestures are."""
-        logits = _guided(self.model.gestures.next_logits(condition), len(past.last), config)
+        logits = _guided(self.model.gestures.next_logits(condition), past.branches, config)
         for under_way, chances in zip(past.gestures, logits.sigmoid().cpu(), strict=True):
             under_way.chances = chances
 
@@ -110,27 +112,60 @@ class Sampler:
             self._times[n_steps] = [self.model.head.read_time(t[None]) for t in times]
         return self._times[n_steps]
 
-    def _heard(self, own: Tensor, partner: Tensor, config: ArFlowMatchingConfig) -> Tensor:
+    def _heard(self, own: Tensor, partner: Tensor, past: Past) -> Tensor:
+        """What each row hears, [rows, C]."""
         told = self.model.ears.told
-        everything: Tensor = told(own, partner, own)
-        if not config.guided:
-            return everything
-        nothing = told(None, None, own)
-        rows = [everything, nothing, told(own, None, own), told(None, partner, own), nothing]
+        rows = [
+            told(
+                own if branch in (EVERYTHING, OWN) else None,
+                partner if branch in (EVERYTHING, PARTNER) else None,
+                own,
+            )
+            for branch in past.branches
+        ]
         return torch.cat(rows)
 
+    def _anchors(self, past: Past) -> Tensor:
+        """What each row knows of the anchor, [rows, C]."""
+        none = self.model.no_anchor.expand_as(past.anchor)
+        known = (EVERYTHING, ANCHOR)
+        return torch.cat([past.anchor if row in known else none for row in past.branches])
 
-def _guided(said: Tensor, n: int, config: ArFlowMatchingConfig) -> Tensor:
-    """What the rows say together (S3, section 3.5); the first `n` know everything."""
-    if not config.guided:
-        return said
-    everything, nothing, own, partner, anchor = said.unflatten(0, (N_BRANCHES, n))
-    pulled: Tensor = (
-        everything
-        + config.guidance_speaker * (own - nothing)
-        + config.guidance_listener * (partner - nothing)
-        + config.guidance_anchor * (anchor - nothing)
+
+def _pulls(config: ArFlowMatchingConfig) -> dict[int, float]:
+    """How far guidance pulls towards what some rows say."""
+    pulls = {
+        OWN: config.guidance_speaker,
+        PARTNER: config.guidance_listener,
+        ANCHOR: config.guidance_anchor,
+    }
+    return {branch: pull for branch, pull in pulls.items() if pull}
+
+
+def _branches(config: ArFlowMatchingConfig) -> tuple[int, ...]:
+    """The rows that have a say."""
+    pulls = _pulls(config)
+    return (EVERYTHING, NOTHING, *pulls) if pulls else (EVERYTHING,)
+
+
+def _ask(past: Past, branches: tuple[int, ...]) -> None:
+    """Go on with other rows; a new one begins with the past of the row that knows everything."""
+    if branches == past.branches:
+        return
+    kept = [past.branches.index(b) if b in past.branches else 0 for b in branches]
+    n, ring = len(past.branches), past.ring
+    ring.keys, ring.values = (
+        part.unflatten(1, (n, -1))[:, kept].flatten(1, 2) for part in (ring.keys, ring.values)
     )
+    past.branches = branches
+
+
+def _guided(said: Tensor, branches: tuple[int, ...], config: ArFlowMatchingConfig) -> Tensor:
+    """What the rows say together (S3, section 3.5)."""
+    rows = dict(zip(branches, said.unflatten(0, (len(branches), -1)), strict=True))
+    pulled: Tensor = rows[EVERYTHING]
+    for branch, pull in _pulls(config).items():
+        pulled = pulled + pull * (rows[branch] - rows[NOTHING])
     return pulled
 
 

@@ -63,7 +63,7 @@ def figures(made: Tensor, true: Tensor, silent: Tensor) -> dict[str, float]:
 
 def performed(model: ArFlow, batch: Batch) -> Tensor:
     """The motion that the network makes of a batch by itself, [B, T, 58]."""
-    config = model.config.replace(guided=False)
+    config = model.config.replace(guidance_speaker=0.0, guidance_listener=0.0, guidance_anchor=0.0)
     sampler, n = Sampler(model), len(batch.values)
     caches = model.ears.fresh_caches(n)
     own, partner = model.ears(batch.values, batch.speech, batch.lookahead, caches)

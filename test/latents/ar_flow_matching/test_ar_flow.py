@@ -19,7 +19,7 @@ from talking_portrait_ros.latents.ar_flow_matching.shown import COLUMNS, bounded
 from talking_portrait_ros.latents.direction import Expression, Gaze
 from talking_portrait_ros.presets import LATENTS
 from talking_portrait_ros.spaces import INDEX, MOTION_WIDTH
-from talking_portrait_ros.synthetic import blank_references, synthetic_input
+from talking_portrait_ros.synthetic import blank_references, split_chunk, synthetic_input
 
 TINY = FAMILY.tiny
 N_FRAMES = 12
@@ -60,10 +60,19 @@ def test_places_stay_exact_after_hours():
     torch.testing.assert_close(ends[0], ends[1], atol=1e-4, rtol=1e-4)
 
 
-def test_guidance_of_no_weight_is_no_guidance():
-    plain = build(TINY.replace(guided=False), "cpu")
-    none = TINY.replace(guidance_speaker=0.0, guidance_listener=0.0, guidance_anchor=0.0)
-    np.testing.assert_allclose(motion(plain), motion(build(none, "cpu")), atol=1e-5)
+def test_only_what_pulls_is_asked_and_a_pull_may_set_in_and_end():
+    stage = build(TINY.replace(guidance_speaker=0.0, guidance_listener=0.0), "cpu")
+    pieces = split_chunk(synthetic_input(stage, 12), [4, 4, 4], stage.clock.timebase)
+    never, pulled = stage.start(blank_references()), stage.start(blank_references())
+    plain = [stage.step(piece, never)[0].values for piece in pieces]
+    made = []
+    for piece, pull, n_rows in zip(pieces, (0.0, 1.0, 0.0), (1, 3, 1), strict=True):
+        stage.config = stage.config.replace(guidance_speaker=pull)
+        made.append(stage.step(piece, pulled)[0].values)
+        assert pulled.past.ring.keys.shape[1] == n_rows
+    np.testing.assert_allclose(made[0], plain[0], atol=1e-6)
+    assert np.abs(made[1] - plain[1]).max() > 1e-3
+    assert np.isfinite(np.concatenate(made)).all()
 
 
 @pytest.mark.parametrize("voice", ["speaker", "listener", "anchor"])
