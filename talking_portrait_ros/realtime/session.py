@@ -22,6 +22,13 @@ from talking_portrait_ros.chunks import (
     References,
 )
 from talking_portrait_ros.realtime import video_blocks
+from talking_portrait_ros.realtime.positions import (
+    first_position,
+    from_a_border,
+    n_positions,
+    shifted,
+    with_ledger,
+)
 from talking_portrait_ros.realtime.recent import RecentTimes
 from talking_portrait_ros.stage import Degradable, Rung, Stage, require_space
 from talking_portrait_ros.timebase import Timebase
@@ -147,7 +154,7 @@ class Session:
         outputs += self._stepped(chunk)
         ms = (time.perf_counter() - begun) * 1e3
         self.step_times.add(ms)
-        return [_with_ledger(output, chunk, self.name, ms) for output in outputs]
+        return [with_ledger(output, chunk, self.name, ms) for output in outputs]
 
     def _require_fit(self, chunk: Chunk) -> None:
         """Refuse what never fits, before a state is touched."""
@@ -170,12 +177,12 @@ class Session:
 
     def _is_next(self, chunk: Chunk) -> bool:
         """True where the state has seen all that comes before `chunk`."""
-        return self._state is not None and _first(chunk) == self._expected
+        return self._state is not None and first_position(chunk) == self._expected
 
     def _is_repeated(self, chunk: Chunk) -> bool:
         """True where position and capture time both say that the state is beyond `chunk`."""
-        known = self._state is not None and _length(chunk) > 0 and self._repeats < MOST_REPEATS
-        passed = known and _first(chunk) + _length(chunk) <= self._expected
+        known = self._state is not None and n_positions(chunk) > 0 and self._repeats < MOST_REPEATS
+        passed = known and first_position(chunk) + n_positions(chunk) <= self._expected
         return passed and chunk.header.stamp_ns < self._newest_ns
 
     def _close_where_broken(self, chunk: Chunk) -> list[Chunk]:
@@ -190,7 +197,7 @@ class Session:
         )
         if not jumped and not begins and self._references is self._started_with:
             return []
-        return [output for output in self._finished(end_of_stream=False) if _length(output)]
+        return [output for output in self._finished(end_of_stream=False) if n_positions(output)]
 
     def _opened_at(self, chunk: Chunk) -> Chunk | None:
         """A new state that begins with `chunk`; the part of it that a state can begin with."""
@@ -198,7 +205,7 @@ class Session:
         if references is None:
             self.counts.waiting += 1
             return None
-        aligned = _from_a_border(chunk, self.stage.clock.timebase)
+        aligned = from_a_border(chunk, self.stage.clock.timebase)
         if aligned is None:
             return None
         fresh, self._prepared = self._prepared, None
@@ -206,15 +213,15 @@ class Session:
         self._state = fresh if renewed else self.stage.start(references)
         self._started_with = references
         self._state_epoch = chunk.header.epoch
-        self._base = self._expected = _first(aligned)
+        self._base = self._expected = first_position(aligned)
         self.counts.sessions += 1
         return aligned
 
     def _stepped(self, chunk: Chunk) -> list[Chunk]:
         if isinstance(self.stage, Degradable):
             self.stage.set_rung(self._state, self._rung)
-        outputs = self.stage.step(_moved(chunk, -self._base), self._state)
-        self._expected = _first(chunk) + _length(chunk)
+        outputs = self.stage.step(shifted(chunk, -self._base), self._state)
+        self._expected = first_position(chunk) + n_positions(chunk)
         self._newest_ns = chunk.header.stamp_ns + 1
         moved = [self._in_stream(output) for output in outputs]
         return moved + self._finished() if chunk.header.end_of_stream else moved
@@ -229,7 +236,7 @@ class Session:
     def _in_stream(self, output: Chunk) -> Chunk:
         """An output of the stage at its position in the stream."""
         per_frame = 1 if self.stage.in_space else self.stage.clock.timebase.samples_per_frame
-        return _moved(output, self._base // per_frame)
+        return shifted(output, self._base // per_frame)
 
 
 class Chain:
@@ -289,60 +296,3 @@ class Chain:
             for output in session.push(piece):
                 yield session.name, output
                 yield from self._through(index + 1, output)
-
-
-def _first(chunk: Chunk) -> int:
-    """Position of a chunk in its stream: samples for sound, frames otherwise."""
-    if isinstance(chunk, AudioChunk):
-        return chunk.first_sample
-    return chunk.first_frame  # type: ignore[attr-defined,no-any-return]
-
-
-def _length(chunk: Chunk) -> int:
-    """Positions that a chunk covers."""
-    if isinstance(chunk, AudioChunk):
-        return len(chunk.samples)
-    if isinstance(chunk, (FeatureChunk, LatentBlock)):
-        return chunk.n_frames
-    return len(chunk.frames)  # type: ignore[attr-defined]
-
-
-def duration_ms(chunk: Chunk, timebase: Timebase) -> float:
-    """How much of the stream a chunk covers."""
-    if isinstance(chunk, AudioChunk):
-        return 1000 * len(chunk.samples) / chunk.sample_rate_hz
-    return 1000 * _length(chunk) / timebase.fps
-
-
-def _moved(chunk: Chunk, by: int) -> Chunk:
-    """The same data at another position."""
-    if not by:
-        return chunk
-    field = "first_sample" if isinstance(chunk, AudioChunk) else "first_frame"
-    changes: dict[str, Any] = {field: _first(chunk) + by}
-    return replace(chunk, **changes)
-
-
-def _from_a_border(chunk: Chunk, timebase: Timebase) -> Chunk | None:
-    """The part of `chunk` that a fresh state can begin with; None where there is none.
-
-    Sound begins on a frame boundary, video latents with a step that stands alone.
-    """
-    if isinstance(chunk, LatentBlock):
-        return video_blocks.as_first(chunk, timebase)
-    if not isinstance(chunk, AudioChunk):
-        return chunk
-    skip = -chunk.first_sample % timebase.samples_per_frame
-    if not skip:
-        return chunk
-    if skip >= len(chunk.samples) and not chunk.header.end_of_stream:
-        return None
-    return chunk.piece(skip)
-
-
-def _with_ledger(output: Chunk, cause: Chunk, name: str, ms: float) -> Chunk:
-    """`output` under the epoch of the chunk that brought it out, its ledger continued."""
-    header = replace(
-        output.header, epoch=cause.header.epoch, ledger=cause.header.ledger.spend(name, ms)
-    )
-    return output.with_header(header)
