@@ -6,7 +6,6 @@ Weights that are not there are random: speed does not depend on them, pictures d
 from __future__ import annotations
 
 import resource
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +19,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from talking_portrait_ros.chunks import Chunk, Reference, References
 from talking_portrait_ros.evaluation.cuda_graph import GraphedDecoder
+from talking_portrait_ros.evaluation.timing import (
+    Stopwatch,
+    Time,
+    torch_threads,
+    with_weights_that_exist,
+)
 from talking_portrait_ros.frames import family
 from talking_portrait_ros.frames.avatar import drawn_avatar
 from talking_portrait_ros.frames.reference_vae.renderer import ReferenceVaeDecoder
@@ -27,7 +32,6 @@ from talking_portrait_ros.pipeline import build_stage
 from talking_portrait_ros.presets import StageSpec, frames_spec
 from talking_portrait_ros.stage import Stage
 from talking_portrait_ros.synthetic import split_chunk, synthetic_input
-from talking_portrait_ros.weights import weights_names
 
 AnyStage = Stage[Any, Any, Any]
 MATMUL_SIDE = 1024
@@ -66,19 +70,15 @@ def measure_decoder(run: DecoderRun) -> dict[str, Any]:
     Raises:
         ValueError: unknown stage, or one that cannot do without a picture.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(run.threads)
-    try:
+    with torch_threads(run.threads):
         return _measured(run)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _measured(run: DecoderRun) -> dict[str, Any]:
     spec, weights = _spec(run)
     stage = build_stage("frames", spec, run.device)
-    clock = _Stopwatch(run.device)
-    starts = [clock.time(partial(stage.start, item)).wall_ms for item in _references(run)]
+    clock = Stopwatch(run.device)
+    starts = [clock.time(partial(stage.start, item))[1].wall_ms for item in _references(run)]
     per_step = stage.clock.timebase.frames_per_latent_step
     first, steps, matmuls = _timed_steps(stage, run, clock)
     frames_ms = np.array([each.wall_ms for each in steps]) / per_step
@@ -112,18 +112,14 @@ def _measured(run: DecoderRun) -> dict[str, Any]:
 
 
 def _spec(run: DecoderRun) -> tuple[StageSpec, str | None]:
-    """The stage to build, and its weights: their name, "random", or None where it has none."""
+    """The stage to build, and its weights; see `with_weights_that_exist`."""
     spec = frames_spec(run.frames)
     config = family(spec.family).config.from_dict(spec.options)
     if not run.n_references:
         if not hasattr(config, "max_references"):
             raise ValueError(f"references=0: {run.frames} draws from a picture; give 1 or more")
         spec = spec.with_options(max_references=0)
-    if not hasattr(config, "weights"):
-        return spec, None
-    if config.weights in weights_names():
-        return spec, str(config.weights)
-    return spec.with_options(weights=""), "random"
+    return with_weights_that_exist("frames", spec)
 
 
 def _references(run: DecoderRun) -> Iterator[References]:
@@ -139,7 +135,7 @@ def _darker(reference: Reference, by: int) -> Reference:
 
 
 def _timed_steps(
-    stage: AnyStage, run: DecoderRun, clock: _Stopwatch
+    stage: AnyStage, run: DecoderRun, clock: Stopwatch
 ) -> tuple[Time, list[Time], list[Time]]:
     """The first frame of a session, later latent steps, and matrix products between them."""
     first, *rest = _pieces(stage, run.n_steps + N_WARM_UP + 1)
@@ -147,14 +143,14 @@ def _timed_steps(
     state = stage.start(references)
     stage.step(first, state)
     state = stage.start(references)
-    first_time = clock.time(partial(stage.step, first, state))
+    _, first_time = clock.time(partial(stage.step, first, state))
     draw = _graphed(stage, state) if run.fast else partial(stage.step, state=state)
     dtype = torch.bfloat16 if run.fast else torch.float32
     a, b = torch.rand(2, MATMUL_SIDE, MATMUL_SIDE, device=run.device, dtype=dtype)
     steps, matmuls = [], []
     for piece in rest:
-        steps.append(clock.time(partial(draw, piece)))
-        matmuls.append(clock.time(partial(torch.matmul, a, b)))
+        steps.append(clock.time(partial(draw, piece))[1])
+        matmuls.append(clock.time(partial(torch.matmul, a, b))[1])
     return first_time, steps[N_WARM_UP:], matmuls[N_WARM_UP:]
 
 
@@ -198,38 +194,3 @@ def peak_memory_mb(device: str) -> float:
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-@dataclass(frozen=True)
-class Time:
-    """Of one call: on the clock, and CPU time of all threads of the process."""
-
-    wall_ms: float
-    cpu_ms: float
-
-
-class _Stopwatch:
-    """Times work on a device: by events on a GPU, by the clock on a CPU."""
-
-    def __init__(self, device: str) -> None:
-        self._device = device
-
-    def time(self, work: Callable[[], object]) -> Time:
-        """How long one call takes."""
-        cpu_s = time.process_time()
-        wall_ms = self._wall_ms(work)
-        return Time(wall_ms, 1000 * (time.process_time() - cpu_s))
-
-    def _wall_ms(self, work: Callable[[], object]) -> float:
-        if not self._device.startswith("cuda"):
-            begun_s = time.perf_counter()
-            work()
-            return 1000 * (time.perf_counter() - begun_s)
-        begin = torch.cuda.Event(enable_timing=True)
-        end = torch.cuda.Event(enable_timing=True)
-        torch.cuda.synchronize(self._device)
-        begin.record()
-        work()
-        end.record()
-        torch.cuda.synchronize(self._device)
-        return float(begin.elapsed_time(end))

@@ -6,8 +6,6 @@ does not depend on the weights; the pictures of random ones are noise.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from talking_portrait_ros.chunks import AudioChunk, Chunk, FrameChunk, Header, References
 from talking_portrait_ros.evaluation.decoder_speed import peak_memory_mb
+from talking_portrait_ros.evaluation.timing import Stopwatch, torch_threads
 from talking_portrait_ros.frames.avatar import drawn_avatar
 from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
 from talking_portrait_ros.latents.block_rectified_flow.model import Block, BlockFlow
@@ -53,19 +52,14 @@ def measure_pipeline(run: PipelineRun) -> dict[str, Any]:
     Raises:
         ValueError: unknown preset, or stages that do not fit each other.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(run.threads)
-    try:
+    with torch_threads(run.threads):
         return _measured(run) | count_generator(run.preset)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _measured(run: PipelineRun) -> dict[str, Any]:
     pipeline = build_pipeline(_preset(run.preset), run.device)
-    begun_s = time.perf_counter()
-    flow = _Flow(pipeline, run.device)
-    start_ms = 1000 * (time.perf_counter() - begun_s)
+    clock = Stopwatch(run.device)
+    flow, started = clock.time(partial(_Flow, pipeline, clock))
     first_ms = sum(flow.block().values())
     blocks = [flow.block() for _ in range(run.n_blocks)]
     # The slower half: a window of the past is full only now and then.
@@ -81,7 +75,7 @@ def _measured(run: PipelineRun) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "frames_per_block": flow.frames_per_block,
         "blocks": run.n_blocks,
-        "references_ms": start_ms,
+        "references_ms": started.wall_ms,
         "first_block_ms": first_ms,
         "block_ms_median": float(np.median(totals)),
         "block_ms_longest_past": full_ms,
@@ -94,8 +88,8 @@ def _measured(run: PipelineRun) -> dict[str, Any]:
 class _Flow:
     """Pushes sound through a pipeline, just enough for one block after the other."""
 
-    def __init__(self, pipeline: Pipeline, device: str) -> None:
-        self._pipeline, self._device = pipeline, device
+    def __init__(self, pipeline: Pipeline, clock: Stopwatch) -> None:
+        self._pipeline, self._clock = pipeline, clock
         clocks = [stage.clock for _, stage in pipeline.stages]
         self.frames_per_block = max(clock.timebase.frames_per_block for clock in clocks)
         self._state = pipeline.start(References((drawn_avatar(),)))
@@ -118,21 +112,9 @@ class _Flow:
         ]
         self._n_sent += len(samples)
         for (name, stage), own in zip(self._pipeline.stages, self._state.stages, strict=True):
-            work = partial(_stepped, stage, chunks, own)
-            chunks, ms = self._timed(work)
-            spent[name] += ms
+            chunks, took = self._clock.time(partial(_stepped, stage, chunks, own))
+            spent[name] += took.wall_ms
         return any(isinstance(chunk, FrameChunk) and len(chunk.frames) for chunk in chunks)
-
-    def _timed(self, work: Callable[[], list[Chunk]]) -> tuple[list[Chunk], float]:
-        self._wait()
-        begun_s = time.perf_counter()
-        made = work()
-        self._wait()
-        return made, 1000 * (time.perf_counter() - begun_s)
-
-    def _wait(self) -> None:
-        if self._device.startswith("cuda"):
-            torch.cuda.synchronize(self._device)
 
 
 def _stepped(stage: Any, chunks: list[Chunk], state: Any) -> list[Chunk]:

@@ -5,14 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from talking_portrait_ros.training.block_flow.config import BlockFlowTraining
-from talking_portrait_ros.training.cards import save_with_card
-from talking_portrait_ros.training.loop.shipping import (
-    averaged_weights,
-    compute_of,
-    last_figures,
-    newest,
-    without_paths,
-)
+from talking_portrait_ros.training.loop.shipping import newest, ship
 
 DATA = (
     "latents of clips rendered by this package's portrait rig (training/corpus) from "
@@ -33,15 +26,10 @@ def export(config: BlockFlowTraining, checkpoints: Path) -> Path:
     """
     found = newest(config.out, checkpoints)
     facts = found.facts
-    card = {
+    said = {
         "model": f"BlockFlow, preset {facts['config']['preset']}, for latents of {facts['vae']}",
         "data": DATA,
         "material": f"{facts['clips']} clips of {facts['frames_per_clip']} frames",
-        "compute": compute_of(found),
-        "figures": last_figures(facts["history"], "explained_long"),
         "limits": LIMITS,
-        "network": facts["model"],
-        "training": without_paths(facts["config"]),
     }
-    weights = averaged_weights(found, config.export)
-    return save_with_card(Path(config.weights_folder), config.export, weights, card)
+    return ship(found, config.export, config.weights_folder, said, "explained_long")

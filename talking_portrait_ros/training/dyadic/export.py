@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from talking_portrait_ros.training.cards import save_with_card
 from talking_portrait_ros.training.dyadic.config import DyadicTraining
-from talking_portrait_ros.training.loop.shipping import (
-    averaged_weights,
-    compute_of,
-    last_figures,
-    newest,
-    without_paths,
-)
+from talking_portrait_ros.training.loop.shipping import newest, ship
 
 DATA = (
     "conversations of two synthesised voices (training/conversations): mouths from phoneme times, "
@@ -34,15 +27,10 @@ def export(config: DyadicTraining, checkpoints: Path) -> Path:
     """
     found = newest(config.out, checkpoints)
     facts = found.facts
-    card = {
+    said = {
         "model": f"ArFlow, preset {facts['config']['preset']}, one for all lookaheads",
         "data": DATA,
         "material": f"{facts['conversations']} conversations, {facts['hours']:.2f} h",
-        "compute": compute_of(found),
-        "figures": last_figures(facts["history"], "jaw_r"),
         "limits": LIMITS,
-        "network": facts["model"],
-        "training": without_paths(facts["config"]),
     }
-    weights = averaged_weights(found, config.export)
-    return save_with_card(Path(config.weights_folder), config.export, weights, card)
+    return ship(found, config.export, config.weights_folder, said, "jaw_r")

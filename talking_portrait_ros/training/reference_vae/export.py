@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from talking_portrait_ros.training.cards import save_with_card
-from talking_portrait_ros.training.loop.shipping import (
-    averaged_weights,
-    compute_of,
-    last_figures,
-    newest,
-    without_paths,
-)
+from talking_portrait_ros.training.loop.shipping import newest, ship
 from talking_portrait_ros.training.reference_vae.config import ReferenceVaeTraining
 
 DATA = (
@@ -32,14 +25,9 @@ def export(config: ReferenceVaeTraining, checkpoints: Path) -> Path:
     """
     found = newest(config.out, checkpoints)
     facts = found.facts
-    card = {
+    said = {
         "model": f"ReferenceVae, preset {facts['config']['preset']}",
         "data": DATA,
-        "compute": compute_of(found),
-        "figures": last_figures(facts["history"], "psnr_m0"),
         "limits": LIMITS,
-        "network": facts["model"],
-        "training": without_paths(facts["config"]),
     }
-    weights = averaged_weights(found, config.export)
-    return save_with_card(Path(config.weights_folder), config.export, weights, card)
+    return ship(found, config.export, config.weights_folder, said, "psnr_m0")
