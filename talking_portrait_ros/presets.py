@@ -96,18 +96,10 @@ LATENTS: dict[str, StageSpec] = {
         {
             "weights": "block_flow_512",
             "vae": "ref_vae_512",
+            "width": 192,
+            "depth": 4,
             "window_steps": 16,
             "carried_steps": 12,
-        },
-    ),
-    "block_flow_512_low_latency": StageSpec(
-        "block_rectified_flow",
-        {
-            "weights": "block_flow_512",
-            "vae": "ref_vae_512",
-            "window_steps": 16,
-            "carried_steps": 15,
-            "block_steps": 1,
         },
     ),
     "block_flow_tiny": StageSpec(
@@ -137,7 +129,7 @@ LATENTS: dict[str, StageSpec] = {
             "sound_width": 768,
             "modulation": "own",
             "prediction": "velocity",
-            "anchored": False,
+            "anchor": "none",
             "guide": False,
             "block_steps": 4,
             "window_steps": 32,
@@ -183,6 +175,9 @@ LATENTS: dict[str, StageSpec] = {
     ),
 }
 """Generators by name, for commands that need no whole pipeline."""
+LATENTS["block_flow_512_low_latency"] = LATENTS["block_flow_512"].with_options(
+    block_steps=1, carried_steps=15
+)
 
 
 def _dyadic(name: str, description: str, resolution: int, lookahead_ms: int = 60) -> Preset:

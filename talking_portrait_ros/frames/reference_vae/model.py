@@ -73,6 +73,20 @@ class ReferenceVae(nn.Module):
         _count(memory, posterior.mean)
         return posterior
 
+    def encode_small(self, pictures: Tensor, memory: Memory | None = None) -> Tensor:
+        """Latents [B, T_z, C, h, w] of shrunk pictures [B, T, 3, h, w], by the linear path alone.
+
+        Raises:
+            ValueError: the model has none.
+        """
+        if self.linear is None:
+            raise ValueError("ReferenceVae: without a linear path (base_stride 0) only whole "
+                             "pictures can be encoded")  # fmt: skip
+        planes = pictures.permute(0, 1, 3, 4, 2).contiguous()
+        latents = self.linear.encode(planes, memory).permute(0, 1, 4, 2, 3)
+        _count(memory, latents)
+        return latents
+
     def _encoded(self, frames: Tensor, memory: Memory | None) -> tuple[list[Tensor], Posterior]:
         """Features of all levels, and the latents."""
         features = self.encoder.features(frames, memory)

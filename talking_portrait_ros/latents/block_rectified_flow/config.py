@@ -45,7 +45,9 @@ class BlockRectifiedFlowConfig(IdleConfig):
                                       "per block", choices=("shared", "own"))  # fmt: skip
     prediction: str = param("clean", "what the network says: the clean latents or the velocity",
                             choices=("clean", "velocity"))  # fmt: skip
-    anchored: bool = param(True, "latents are differences from those of the first reference")
+    anchor: str = param("draft", "what latents are differences from: those of a small drawing "
+                                 "of the guide's motion, those of the first reference, or none",
+                        choices=("none", "reference", "draft"))  # fmt: skip
     block_steps: int = param(4, "latent steps that are made at once", minimum=1)
     window_steps: int = param(32, "latent steps that are seen, the new block included",
                               minimum=2)  # fmt: skip
@@ -65,10 +67,17 @@ class BlockRectifiedFlowConfig(IdleConfig):
                       f"a divisor of latent_size, {self.latent_size}")  # fmt: skip
         ok = self.head_width % 8 == 0 and self.width % self.head_width == 0
         self._require("head_width", ok, f"a multiple of 8 that divides the width, {self.width}")
+        ok = self.guide or self.anchor != "draft"
+        self._require("anchor", ok, "reference or none where there is no guide")
         most = self.window_steps - self.block_steps
         self._require("block_steps", most >= 1, "fewer than window_steps")
         self._require("carried_steps", self.carried_steps <= most,
                       f"at most window_steps - block_steps, {most}")  # fmt: skip
+
+    @property
+    def is_anchored(self) -> bool:
+        """Latents are differences from something."""
+        return self.anchor != "none"
 
     def _require(self, name: str, ok: bool, expected: str) -> None:
         if not ok:

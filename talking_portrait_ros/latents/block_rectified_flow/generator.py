@@ -23,6 +23,7 @@ from talking_portrait_ros.latents.block_rectified_flow.config import (
     FRAMES_PER_STEP,
     BlockRectifiedFlowConfig,
 )
+from talking_portrait_ros.latents.block_rectified_flow.draft import Drafter, DraftState
 from talking_portrait_ros.latents.block_rectified_flow.model import BlockFlow
 from talking_portrait_ros.latents.block_rectified_flow.sampler import Past, Sampler, block_noise
 from talking_portrait_ros.stage import Clock, Rung, require_next, require_space
@@ -40,6 +41,7 @@ class FlowState:
         caches: past of the speech encoder.
         guide: memory of the guide; None without one.
         waiting: what the frames tell that no block has drawn yet, [1, n, width].
+        draft: the guide's drawings; None without them.
         known: frames whose features have come.
         sent: frames whose latents have gone.
         header: header that frame `sent` has.
@@ -50,6 +52,7 @@ class FlowState:
     caches: Caches
     guide: AudioRegressionState | None
     waiting: Tensor
+    draft: DraftState | None = None
     known: int = 0
     sent: int = 0
     header: Header = field(default_factory=Header)
@@ -67,10 +70,11 @@ class BlockRectifiedFlow:
         model: BlockFlow,
         vae: ReferenceVae,
         guide: AudioRegression | None,
+        drafter: Drafter | None,
     ) -> None:
-        """`vae` encodes the references; `guide` is there where `config.guide` is set."""
+        """`vae` encodes the references; guide and drafter are there where `config` asks for it."""
         self._config = config
-        self._vae, self._guide = vae, guide
+        self._vae, self._guide, self._drafter = vae, guide, drafter
         self._model = model
         self._sampler = Sampler(model)
         self._device = next(model.parameters()).device
@@ -127,7 +131,8 @@ class BlockRectifiedFlow:
         guide = self._guide.start(references) if self._guide is not None else None
         caches = self._model.sound.encoder.fresh_caches()
         waiting = torch.zeros(1, 0, 0, device=self._device)
-        return FlowState(past, caches, guide, waiting)
+        draft = self._drafter.start(references.first) if self._drafter is not None else None
+        return FlowState(past, caches, guide, waiting, draft)
 
     @torch.inference_mode()
     def step(self, chunk: FeatureChunk, state: FlowState) -> list[LatentBlock]:
@@ -168,6 +173,8 @@ class BlockRectifiedFlow:
         n_missing = timebase.block_end(state.sent) - state.known
         held = state.waiting[:, -1:].expand(-1, n_missing, -1)
         state.waiting = torch.cat([state.waiting, held], dim=1)
+        if state.draft is not None:
+            state.draft.hold(n_missing)
         block = self._block(state.known, state)
         return [block.with_header(header)]
 
@@ -186,7 +193,10 @@ class BlockRectifiedFlow:
         values = torch.from_numpy(chunk.values).to(self._device)[None]
         speech = torch.from_numpy(chunk.speech).to(self._device)[None]
         heard = sound.encoder(values, state.caches)
-        told = sound.frames(heard, speech, self._guidance(chunk, state))
+        motion = self._guidance(chunk, state)
+        if self._drafter is not None and state.draft is not None and motion is not None:
+            self._drafter.draw(motion[0], state.draft)
+        told = sound.frames(heard, speech, motion)
         waits = state.waiting.shape[1]
         state.waiting = torch.cat([state.waiting, told], dim=1) if waits else told
         state.known += chunk.n_frames
@@ -207,7 +217,12 @@ class BlockRectifiedFlow:
         shape = (1, config.block_steps, config.latent_channels,
                  config.latent_size, config.latent_size)  # fmt: skip
         noise = block_noise(config.seed, state.past.block, shape).to(self._device)
-        latents = self._sampler.block(sound, state.past, noise, has_first, state.denoise_steps)[0]
+        draft = None
+        if self._drafter is not None and state.draft is not None:
+            draft = self._drafter.coded(n_told, state.draft)
+        latents = self._sampler.block(
+            sound, state.past, noise, has_first, state.denoise_steps, draft
+        )[0]
         first_step = timebase.steps_of_frames(state.sent)
         n_steps = timebase.steps_of_frames(end) - first_step
         n_frames = end - state.sent

@@ -4,8 +4,8 @@ Two verbs. `denoise` says what a noisy block is, given references, past and soun
 finished block into the past. A third, `teach`, does both for a whole clip at once, with the mask
 that makes it the same.
 
-Inside, latents are standardised per channel, and (`anchored`) are differences from those of the
-first reference: the network's silence is the still picture, and an error cannot wander off.
+Inside, latents are standardised per channel, and differences from an anchor: the first reference,
+or a draft of each step. The network's silence is the anchor, and an error cannot wander off.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class Block:
         values: latents in the network's units, [B, S, C, h, w].
         t: time on the path of each step, [B, S]; 0 is clean.
         sound: from the `SoundEmbedder`, [B, S, sound_width].
-        anchor: see `ReferenceMemory`.
+        anchor: standardised latents that the values are differences from, [B, S, C, h, w].
+        still: see `ReferenceMemory.anchor`.
         position: place of its first step in the window.
         has_first: its first step stands for the first frame of a session.
     """
@@ -64,6 +65,7 @@ class Block:
     t: Tensor
     sound: Tensor
     anchor: Tensor
+    still: Tensor
     position: int
     has_first: bool
 
@@ -80,7 +82,7 @@ class BlockFlow(nn.Module):
         self.config = config
         width, n_token = config.width, config.latent_channels * config.patch**2
         self.sound = SoundEmbedder(config)
-        n_anchor = n_token if config.anchored else 0
+        n_anchor = n_token * (config.is_anchored + (config.anchor == "draft"))
         self.enter = nn.Linear(n_token + n_anchor + config.sound_width, width)
         self.enter_reference = nn.Linear(n_token, width)
         self.first_step = nn.Parameter(torch.zeros(width))
@@ -110,32 +112,32 @@ class BlockFlow(nn.Module):
         return (latents - _planes(self.latent_mean)) / _planes(self.latent_scale)
 
     def inner(self, latents: Tensor, anchor: Tensor) -> Tensor:
-        """Latents [B, S, C, h, w] of the VAE in the network's units."""
+        """Latents of the VAE in the network's units; both [B, S, C, h, w]."""
         values = self.standardised(latents)
-        if not self.config.anchored:
+        if not self.config.is_anchored:
             return values
-        return (values - anchor[:, None]) / _planes(self.change_scale)
+        return (values - anchor) / _planes(self.change_scale)
 
     def outer(self, values: Tensor, anchor: Tensor) -> Tensor:
         """The inverse of `inner`."""
-        if self.config.anchored:
-            values = values * _planes(self.change_scale) + anchor[:, None]
+        if self.config.is_anchored:
+            values = values * _planes(self.change_scale) + anchor
         return values * _planes(self.latent_scale) + _planes(self.latent_mean)
 
     # Verbs
 
     def read_references(self, latents: Tensor, is_null: Tensor | None = None) -> ReferenceMemory:
-        """The memory of references [B, M, C, h, w]; nothing of them where is_null [B]."""
+        """The memory of references [B, M, C, h, w].
+
+        Where is_null [B] there is nothing of them but the anchor, which is but an origin.
+        """
         standard = self.standardised(latents)
         tokens = self._reference_tokens(standard, is_null)
         rotary = self._reference_rotary(latents.shape[1], latents.device)
         clean = tokens.new_zeros(tokens.shape[:2])
         _, seen = self._streamed(tokens, clean, rotary, None)
         placed = tuple(KeysValues(rotary.turn(kv.keys), kv.values) for kv in seen)
-        anchor = standard[:, 0]
-        if is_null is not None:
-            anchor = anchor.masked_fill(is_null[:, None, None, None], 0)
-        return ReferenceMemory(placed, anchor)
+        return ReferenceMemory(placed, standard[:, 0])
 
     def denoise(
         self, block: Block, context: Sequence[KeysValues]
@@ -231,9 +233,10 @@ class BlockFlow(nn.Module):
     def _tokens(self, block: Block) -> Tensor:
         """[B, S, N, width]."""
         values = [self._patched(block.values)]
-        if self.config.anchored:
-            anchor = self._patched(block.anchor[:, None])
-            values.append(anchor.expand(-1, block.values.shape[1], -1, -1))
+        if self.config.is_anchored:
+            values.append(self._patched(block.anchor))
+        if self.config.anchor == "draft":
+            values.append(self._patched(block.anchor - block.still[:, None]))
         sound = block.sound[:, :, None].expand(-1, -1, values[0].shape[2], -1)
         tokens: Tensor = self.enter(torch.cat([*values, sound], dim=-1))
         if block.has_first:

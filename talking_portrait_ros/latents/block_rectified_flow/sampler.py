@@ -62,8 +62,9 @@ class Sampler:
         past.references = self.start(references).references
 
     def block(
-        self, sound: Tensor, past: Past, noise: Tensor, has_first: bool, n_steps: int | None = None
-    ) -> Tensor:
+        self, sound: Tensor, past: Past, noise: Tensor, has_first: bool,
+        n_steps: int | None = None, draft: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """The next block of latents of the VAE, [B, S, C, h, w].
 
         Args:
@@ -72,20 +73,23 @@ class Sampler:
             noise: [B, S, C, h, w].
             has_first: the first step stands for a session's first frame.
             n_steps: Euler steps; None for as many as the config says.
+            draft: latents of the VAE that those of the block are near to, [B, S, C, h, w]; for
+                `anchor: draft`.
         """
         times = self._times if n_steps is None else times_down(n_steps, self.config.shift)
         if past.ring.n_steps + self.config.block_steps > self.config.window_steps:
             past.ring.keep(self.config.carried_steps)
         context = self._context(past)
         position = past.ring.n_steps
-        anchor = past.references.anchor
+        still = past.references.anchor
+        anchor = self._anchor(still, draft, noise)
         sound = self._with_null(sound)
         seen: list[list[KeysValues]] = []
 
         def as_block(z: Tensor, t: Tensor) -> Block:
             values = z.repeat(len(anchor) // len(z), 1, 1, 1, 1)
             at = t.to(z).expand(values.shape[:2])
-            return Block(values, at, sound, anchor, position, has_first)
+            return Block(values, at, sound, anchor, still, position, has_first)
 
         def velocity(z: Tensor, t: Tensor) -> Tensor:
             said, kept = self.model.denoise(as_block(z, t), context)
@@ -100,6 +104,14 @@ class Sampler:
             kept = seen[-1]
         self._remember(kept, past)
         return self.model.outer(values, anchor[: len(noise)])
+
+    def _anchor(self, still: Tensor, draft: Tensor | None, noise: Tensor) -> Tensor:
+        """What the values of a block are differences from, [B, S, C, h, w]."""
+        if self.config.anchor != "draft":
+            return still[:, None].expand(-1, noise.shape[1], -1, -1, -1)
+        if draft is None:
+            raise ValueError("draft: a network with `anchor: draft` needs one for each block")
+        return self.model.standardised(draft).repeat(len(still) // len(noise), 1, 1, 1, 1)
 
     def _context(self, past: Past) -> list[KeysValues]:
         """References, then past, per transformer block."""

@@ -26,6 +26,7 @@ class Batch:
     Attributes:
         latents: of the VAE, [B, S, C, h, w].
         references: [B, M, C, h, w].
+        draft: see `Material`, [B, S, C, h, w].
         features: of the clips from their first frame on, so that the speech encoder knows what
             came before, [B, T', 160].
         speech: [B, T'].
@@ -35,6 +36,7 @@ class Batch:
 
     latents: Tensor
     references: Tensor
+    draft: Tensor
     features: Tensor
     speech: Tensor
     guide: Tensor
@@ -56,7 +58,7 @@ class Batch:
         return first_frame_of(self.first_step)
 
 
-_TENSORS = ("latents", "references", "features", "speech", "guide")
+_TENSORS = ("latents", "references", "draft", "features", "speech", "guide")
 
 
 def first_frame_of(step: int) -> int:
@@ -82,8 +84,11 @@ def draw_batch(
         getattr(material, name)[chosen][:, :end_frame].float()
         for name in ("features", "speech", "guide")
     )
-    latents = material.latents[chosen][:, first_step : first_step + n_whole]
-    return Batch(latents.float(), references.float(), features, speech, guide, first_step)
+    latents, draft = (
+        getattr(material, name)[chosen][:, first_step : first_step + n_whole].float()
+        for name in ("latents", "draft")
+    )
+    return Batch(latents, references.float(), draft, features, speech, guide, first_step)
 
 
 def _order(n: int, generator: np.random.Generator) -> NDArray[Any]:

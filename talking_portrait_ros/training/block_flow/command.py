@@ -65,8 +65,9 @@ def made_up(network: BlockRectifiedFlowConfig, n_clips: int, seed: int) -> Mater
     guide[..., INDEX["jawOpen"]] = jaw.repeat_interleave(4, dim=1)[:, 3:]
     rest = torch.randn(n_clips, 1, channels, side, side, generator=chance)
     way = torch.randn(channels, side, side, generator=torch.Generator().manual_seed(0))
+    change = jaw[..., None, None, None] * way
     return Material(
-        latents=rest + jaw[..., None, None, None] * way,
+        latents=rest + change, draft=rest + 0.5 * change,
         references=rest + 0.1 * torch.randn(n_clips, 2, channels, side, side, generator=chance),
         features=torch.randn(n_clips, n_frames, FRAME_WIDTH, generator=chance),
         speech=torch.ones(n_clips, n_frames), guide=guide, vae="made up",

@@ -25,6 +25,7 @@ from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.load import build_model
 from talking_portrait_ros.latents.audio_regression import build as build_regression
 from talking_portrait_ros.latents.audio_regression.config import AudioRegressionConfig
+from talking_portrait_ros.latents.block_rectified_flow.draft import drafted
 from talking_portrait_ros.presets import frames_spec
 from talking_portrait_ros.training.block_flow.material import Material, joined
 from talking_portrait_ros.training.corpus.config import CorpusConfig
@@ -36,6 +37,7 @@ LIVE = CorpusConfig(
     drift=0.0,
     light=0.0, grey=0.0, blur=0.0, noise=0.0, jpeg=0.0, rest=1.0,
 )  # fmt: skip
+_LEAST_PX = 64  # of a clip
 _NOBODY = References((Reference(np.zeros((8, 8, 3), np.uint8)),))
 
 
@@ -91,8 +93,15 @@ class Encoder:
         guide[:, :52] = guide[:, :52].clamp(0, 1)
         references = self._encoded(clip.references[:, None])[:, 0]
         features, speech = torch.from_numpy(heard.values), torch.from_numpy(heard.speech)
-        tensors = (self._encoded(clip.frames[None])[0], references, features, speech, guide)
+        latents, draft = self._encoded(clip.frames[None])[0], self._drafted(seed, guide)
+        tensors = (latents, references, draft, features, speech, guide)
         return Material(*(tensor[None].half() for tensor in tensors), vae=self.vae_config.weights)
+
+    def _drafted(self, seed: int, guide: Tensor) -> Tensor:
+        """Latents [S, C, h, w] of the clip as the guide [T, 58] would move it."""
+        size = self.vae_config.resolution // self.vae_config.base_stride
+        pictures = self._corpus.acted(seed, max(_LEAST_PX, size), guide).permute(0, 2, 3, 1)
+        return drafted(pictures.to(self._device), self._vae, None)[0].cpu()
 
     @torch.inference_mode()
     def _encoded(self, clips: Tensor) -> Tensor:

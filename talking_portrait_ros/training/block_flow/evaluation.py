@@ -24,7 +24,8 @@ def evaluate(
     """Roll `n_clips` out from their first frame, and compare with what is true.
 
     `explained` is the share of the change from the first reference that is foreseen (1: all of
-    it, 0: as good as a still picture), for the shortest and the longest of `blocks`;
+    it, 0: as good as a still picture), for the shortest and the longest of `blocks`; `corrected`
+    the share of the draft's mistakes that is mended (0: as good as the draft);
     `liveliness` the spread of the change from step to step, made over true, for the longest.
     """
     figures: dict[str, float] = {}
@@ -33,11 +34,12 @@ def evaluate(
         chance = torch.Generator().manual_seed(_SEED)
         noise = torch.randn(batch.latents.shape, generator=chance).to(device)
         made = rolled_out(model, batch, sound_of(model, batch), block_steps, noise)
-        still = batch.references[:, :1].expand_as(made)
-        figures[f"explained_{name}"] = _explained(made, batch.latents, still)
-        mouth = [planes[..., MOUTH_ROWS, MOUTH_COLUMNS] for planes in (made, batch.latents, still)]
-        if mouth[0].numel():
-            figures[f"explained_mouth_{name}"] = _explained(*mouth)
+        nears = {"explained": batch.references[:, :1].expand_as(made), "corrected": batch.draft}
+        for what, near in nears.items():
+            figures[f"{what}_{name}"] = _explained(made, batch.latents, near)
+            mouth = [x[..., MOUTH_ROWS, MOUTH_COLUMNS] for x in (made, batch.latents, near)]
+            if mouth[0].numel():
+                figures[f"{what}_mouth_{name}"] = _explained(*mouth)
         figures["liveliness"] = float(_change(made).std() / _change(batch.latents).std())
     return figures
 

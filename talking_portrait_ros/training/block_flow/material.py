@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-FORMAT = "talking-portrait-latents-1"
+FORMAT = "talking-portrait-latents-2"
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Material:
     Attributes:
         latents: [N, S, C, h, w].
         references: the person at rest, and at other moments, [N, M, C, h, w].
+        draft: the clip as the guide would move it, by the linear path, [N, S, C, h, w].
         features: log-mel frames, [N, T, 160].
         speech: probability of speech, [N, T].
         guide: the mouth that `audio_regression` makes of the sound, with the true life around it,
@@ -36,6 +37,7 @@ class Material:
 
     latents: Tensor
     references: Tensor
+    draft: Tensor
     features: Tensor
     speech: Tensor
     guide: Tensor

@@ -19,13 +19,14 @@ class Run(StagedRun):
     panels = {
         "loss": ("loss",),
         "held out": (
-            "explained_short", "explained_long", "explained_mouth_short", "explained_mouth_long",
-            "liveliness",
+            "explained_short", "explained_long", "corrected_long", "corrected_mouth_short",
+            "corrected_mouth_long", "liveliness",
         ),
     }  # fmt: skip
     shown = (
         ("loss", "loss", ".4f"), ("step_ms", "ms", ".0f"),
-        ("explained_long", "explained long", ".3f"), ("explained_short", "short", ".3f"),
+        ("explained_long", "explained", ".3f"), ("corrected_long", "corrected", ".3f"),
+        ("corrected_mouth_long", "mouth", ".3f"),
         ("liveliness", "liveliness", ".2f"),
     )  # fmt: skip
 

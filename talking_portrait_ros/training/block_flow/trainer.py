@@ -40,13 +40,15 @@ class Told:
 
     Attributes:
         clean: the true latents in the network's units, [B, S, C, h, w].
-        anchor: see `BlockFlow`.
+        anchor: see `Block`.
+        still: see `Block`.
         sound: [B, S, sound_width].
         is_null: clips without references, [B].
     """
 
     clean: Tensor
     anchor: Tensor
+    still: Tensor
     sound: Tensor
     is_null: Tensor
 
@@ -80,10 +82,15 @@ class Trainer:
         model.latent_mean.copy_(latents.mean(dim=(0, 1, 3, 4)))
         model.latent_scale.copy_(latents.std(dim=(0, 1, 3, 4)).clamp(min=1e-3))
         standard = model.standardised(latents.to(model.latent_mean.device))
-        anchor = model.standardised(
-            material.references[:_UNIT_CLIPS, :1].float().to(model.latent_mean.device)
+        near = material.references[:_UNIT_CLIPS, :1]
+        if model.config.anchor == "draft":
+            near = material.draft[:_UNIT_CLIPS]
+        change = (
+            (standard - model.standardised(near.float().to(standard.device)))
+            .square()
+            .mean(dim=(0, 1, 3, 4))
+            .sqrt()
         )
-        change = (standard - anchor).square().mean(dim=(0, 1, 3, 4)).sqrt()
         model.change_scale.copy_(change.clamp(min=1e-3))
         self.ema = Ema(model, self.config.ema_decay)
 
@@ -145,9 +152,8 @@ class Trainer:
         is_silent = dropped(config.drop_sound)[:, None, None]
         sound = torch.where(is_silent, model.no_sound, sound)
         is_null = dropped(config.drop_references)
-        anchor = model.standardised(batch.references[:, 0])
-        anchor = anchor.masked_fill(is_null[:, None, None, None], 0)
-        return Told(model.inner(batch.latents, anchor), anchor, sound, is_null)
+        anchor, still = anchors_of(model, batch)
+        return Told(model.inner(batch.latents, anchor), anchor, still, sound, is_null)
 
     def _past(
         self, batch: Batch, told: Told, block_steps: int, stage: Stage, chance: torch.Generator
@@ -181,7 +187,9 @@ class Trainer:
     def _said(
         self, batch: Batch, told: Told, past: Tensor, noisy: Tensor, t: Tensor, block_steps: int
     ) -> Tensor:
-        seen = Block(past, torch.zeros_like(t), told.sound, told.anchor, 0, batch.has_first)
+        seen = Block(
+            past, torch.zeros_like(t), told.sound, told.anchor, told.still, 0, batch.has_first
+        )
         asked = replace(seen, values=noisy, t=t)
         bfloat16 = self.config.precision == "bfloat16"
         with torch.autocast(torch.device(self.config.device).type, torch.bfloat16, bfloat16):
@@ -191,10 +199,18 @@ class Trainer:
         model = self.model
         if model.config.prediction == "velocity":
             return (said.float() - velocity_of(wanted, noise)).square().mean()
-        scale = model.latent_scale * (model.change_scale if model.config.anchored else 1)
+        scale = model.latent_scale * (model.change_scale if model.config.is_anchored else 1)
         counts = (scale / scale.mean())[:, None, None]
         counts = counts / t.clamp(min=_LEAST_TIME).square()[..., None, None, None]
         return ((said.float() - wanted).square() * counts).mean()
+
+
+def anchors_of(model: BlockFlow, batch: Batch) -> tuple[Tensor, Tensor]:
+    """What the values of a batch are differences from, and the first references: see `Block`."""
+    still = model.standardised(batch.references[:, 0])
+    if model.config.anchor == "draft":
+        return model.standardised(batch.draft), still
+    return still[:, None].expand_as(batch.latents), still
 
 
 def sound_of(model: BlockFlow, batch: Batch, is_unguided: Tensor | None = None) -> Tensor:
@@ -233,10 +249,9 @@ def rolled_out(
     )
     sampler = Sampler(model, config)
     past = sampler.start(batch.references)
+    parts = (each.split(block_steps, 1) for each in (sound, noise, batch.draft))
     made = [
-        sampler.block(own_sound, past, own_noise, batch.has_first and index == 0)
-        for index, (own_sound, own_noise) in enumerate(
-            zip(sound.split(block_steps, 1), noise.split(block_steps, 1), strict=True)
-        )
+        sampler.block(own_sound, past, own_noise, batch.has_first and index == 0, draft=own_draft)
+        for index, (own_sound, own_noise, own_draft) in enumerate(zip(*parts, strict=True))
     ]
     return torch.cat(made, dim=1)

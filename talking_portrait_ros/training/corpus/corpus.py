@@ -134,6 +134,15 @@ class Corpus:
             reference_valid=last.reference_valid, person=last.person, seed=seed,
         )  # fmt: skip
 
+    def acted(self, seed: int, resolution: int, motion: Tensor) -> Tensor:
+        """The clip of `seed` with motion [T, 58] in place of its own: [T, 3, R, R], bytes."""
+        scene = self._scene(seed, resolution, len(motion), None)
+        rows = motion.cpu().numpy()
+        shots = replace(scene.frames, motion=mirrored(rows) if scene.is_mirrored else rows)
+        n_frames = self._at_once(resolution)
+        parts = [shots.part(k, k + n_frames) for k in range(0, len(motion), n_frames)]
+        return torch.cat([self._take(scene, part).pictures for part in parts])
+
     def clips(self, resolution: int, n_frames: int, seed: int = 0) -> Iterator[Clip]:
         """Endless clips; `seed` says which."""
         generator = stream(seed, "clips")

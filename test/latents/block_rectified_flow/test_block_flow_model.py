@@ -38,15 +38,15 @@ def _clip(config: BlockRectifiedFlowConfig, n_batch: int = 1) -> tuple[torch.Ten
     references = torch.randn(n_batch, 2, channels, side, side)
     values = torch.randn(n_batch, N_STEPS, channels, side, side)
     sound = torch.randn(n_batch, N_STEPS, config.sound_width)
-    anchor = torch.randn(n_batch, channels, side, side)
+    anchor, still = torch.randn_like(values), references[:, 0]
     t = torch.rand(n_batch, N_STEPS)
-    return references, Block(values, t, sound, anchor, 0, has_first=True)
+    return references, Block(values, t, sound, anchor, still, 0, has_first=True)
 
 
 def _part(block: Block, first: int, last: int) -> Block:
     return replace(
         block, values=block.values[:, first:last], t=block.t[:, first:last],
-        sound=block.sound[:, first:last], position=first,
+        sound=block.sound[:, first:last], anchor=block.anchor[:, first:last], position=first,
         has_first=block.has_first and first == 0,
     )  # fmt: skip
 
@@ -56,7 +56,8 @@ def _part(block: Block, first: int, last: int) -> Block:
     [
         {},
         {"modulation": "own"},
-        {"anchored": False, "patch": 2},
+        {"anchor": "reference"},
+        {"anchor": "none", "patch": 2},
         {"block_steps": 1, "carried_steps": 5},
     ],
 )
@@ -65,7 +66,6 @@ def test_teaching_a_clip_equals_denoising_and_committing_block_by_block(changes:
     model = _model(config)
     references, noisy = _clip(config)
     memory = model.read_references(references)
-    noisy = replace(noisy, anchor=memory.anchor)
     clean = replace(noisy, values=torch.randn_like(noisy.values), t=torch.zeros(1, N_STEPS))
     taught = model.teach(references, clean, noisy, torch.tensor([False]), config.block_steps)
     shape = (config.depth, 1, config.n_heads, N_STEPS, config.tokens_per_step, config.head_width)
@@ -106,7 +106,7 @@ def test_nobody_sees_what_is_not_theirs() -> None:
 
 
 def test_references_are_a_set() -> None:
-    config = _config(anchored=False)
+    config = _config(anchor="none")
     model = _model(config)
     references, noisy = _clip(config)
     said = [
@@ -123,31 +123,29 @@ def test_null_references_say_nothing() -> None:
     said = []
     for pictures in (references, references + 1):
         memory = model.read_references(pictures, torch.tensor([True]))
-        told = replace(noisy, anchor=memory.anchor)
-        said.append(model.denoise(told, memory.keys_values)[0])
+        said.append(model.denoise(noisy, memory.keys_values)[0])
     assert torch.equal(*said)
 
 
-@pytest.mark.parametrize("anchored", [True, False])
-def test_units_come_back(anchored: bool) -> None:
-    config = _config(anchored=anchored)
-    model = _model(config)
-    latents, block = _clip(config)
+@pytest.mark.parametrize("anchor", ["none", "reference", "draft"])
+def test_units_come_back(anchor: str) -> None:
+    model = _model(_config(anchor=anchor))
+    _, block = _clip(model.config)
+    latents = block.values
     assert torch.allclose(
         model.outer(model.inner(latents, block.anchor), block.anchor), latents, atol=1e-5
     )
 
 
-def test_an_untaught_network_keeps_the_picture_still() -> None:
+def test_an_untaught_network_keeps_to_the_anchor() -> None:
     config = _config()
     torch.manual_seed(1)
     model = BlockFlow(config).requires_grad_(False)
     references, noisy = _clip(config)
     memory = model.read_references(references)
-    said, _ = model.denoise(replace(noisy, anchor=memory.anchor), memory.keys_values)
+    said, _ = model.denoise(noisy, memory.keys_values)
     assert torch.equal(said, torch.zeros_like(said))
-    still = model.outer(said, memory.anchor)
-    assert torch.allclose(still, references[:, :1].expand_as(still), atol=1e-5)
+    assert torch.allclose(model.outer(said, noisy.anchor), noisy.anchor, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +155,7 @@ def test_an_untaught_network_keeps_the_picture_still() -> None:
         ({"head_width": 24}, "head_width"),
         ({"carried_steps": 5}, "carried_steps"),
         ({"block_steps": 6, "carried_steps": 1}, "block_steps"),
+        ({"guide": False}, "anchor"),
     ],
 )
 def test_numbers_that_do_not_fit_are_named(change: dict, field: str) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from talking_portrait_ros.latents.block_rectified_flow import FAMILY
 from talking_portrait_ros.latents.block_rectified_flow.load import build, build_model
-from talking_portrait_ros.latents.block_rectified_flow.sampler import Sampler, block_noise
+from talking_portrait_ros.latents.block_rectified_flow.sampler import Past, Sampler, block_noise
 from talking_portrait_ros.synthetic import synthetic_input, synthetic_references
 
 SHAPE = (1, 2, 16, 2, 2)
@@ -22,9 +22,18 @@ def _run(n_blocks: int, seed: int = 0, **changes: object) -> list[torch.Tensor]:
     past = sampler.start(references)
     sound = torch.randn(n_blocks, 1, config.block_steps, config.sound_width)
     shape = (1, config.block_steps, *SHAPE[2:])
+    draft = torch.randn(shape)
     return [
-        sampler.block(sound[i], past, block_noise(seed, i, shape), i == 0) for i in range(n_blocks)
+        sampler.block(sound[i], past, block_noise(seed, i, shape), i == 0, draft=draft)
+        for i in range(n_blocks)
     ]
+
+
+def _made(sampler: Sampler, past: Past, index: int) -> torch.Tensor:
+    """The next block of a silent session."""
+    noise = block_noise(0, index, SHAPE)
+    draft = torch.zeros(SHAPE)
+    return sampler.block(torch.zeros(1, 2, 16), past, noise, index == 0, draft=draft)
 
 
 def test_noise_follows_from_seed_and_block() -> None:
@@ -47,7 +56,7 @@ def test_a_full_window_carries_on_with_its_newest_steps(carried: int) -> None:
     past = sampler.start(torch.zeros(1, 1, *SHAPE[2:]))
     seen = []
     for index in range(8):
-        sampler.block(torch.zeros(1, 2, 16), past, block_noise(0, index, SHAPE), index == 0)
+        _made(sampler, past, index)
         seen.append(past.ring.n_steps)
     assert seen[:3] == [2, 4, 6]
     assert seen[3] == carried + 2
@@ -67,20 +76,19 @@ def test_one_step_with_its_own_keys_needs_no_pass_to_commit() -> None:
     sampler.model._streamed = lambda *args: calls.append(1) or streamed(*args)
     past = sampler.start(torch.zeros(1, 1, *SHAPE[2:]))
     calls.clear()
-    sampler.block(torch.zeros(1, 2, 16), past, block_noise(0, 0, SHAPE), True)
+    _made(sampler, past, 0)
     assert len(calls) == 1
     assert past.ring.n_steps == 2
 
 
 def test_other_references_take_over_between_blocks() -> None:
-    config = FAMILY.tiny
-    sampler = Sampler(build_model(config))
+    sampler = Sampler(build_model(FAMILY.tiny.replace(anchor="reference")))
     first, second = torch.randn(2, 1, 1, *SHAPE[2:])
     past = sampler.start(first)
-    sampler.block(torch.zeros(1, 2, 16), past, block_noise(0, 0, SHAPE), True)
+    _made(sampler, past, 0)
     sampler.refer(second, past)
     assert past.ring.n_steps == 2
-    made = sampler.block(torch.zeros(1, 2, 16), past, block_noise(0, 1, SHAPE), False)
+    made = _made(sampler, past, 1)
     assert (made - second).abs().mean() < (made - first).abs().mean()
 
 
@@ -88,7 +96,8 @@ def test_without_a_guide_the_idle_amplitudes_have_no_effect() -> None:
     made = {}
     for guide in (True, False):
         for head in (0.0, 2.0):
-            stage = build(FAMILY.tiny.replace(guide=guide, head=head), "cpu")
+            config = FAMILY.tiny.replace(guide=guide, head=head, anchor="reference")
+            stage = build(config, "cpu")
             state = stage.start(synthetic_references())
             blocks = stage.step(synthetic_input(stage, 9, seed=1), state)
             made[guide, head] = np.concatenate([block.values for block in blocks])

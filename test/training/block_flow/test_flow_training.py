@@ -89,7 +89,7 @@ def test_units_follow_the_material() -> None:
     model = trainer.model
     standard = model.standardised(material.latents)
     assert float(standard.mean().abs()) < 0.05
-    inner = model.inner(material.latents, model.standardised(material.references[:, 0]))
+    inner = model.inner(material.latents, model.standardised(material.draft))
     assert float(inner.square().mean().sqrt()) == pytest.approx(1, abs=0.1)
 
 
