@@ -125,8 +125,9 @@ LATENTS: dict[str, StageSpec] = {
             "width": 1536,
             "depth": 24,
             "head_width": 128,
-            "speech_width": 512,
             "sound_width": 768,
+            "encoder": "wav2vec2",
+            "heard_width": 768,
             "modulation": "own",
             "prediction": "velocity",
             "anchor": "none",
@@ -180,6 +181,17 @@ LATENTS["block_flow_512_low_latency"] = LATENTS["block_flow_512"].with_options(
 )
 
 
+def _block_flow(name: str, description: str) -> Preset:
+    """A generator of `LATENTS` whose latents the reference VAE decodes."""
+    return Preset(
+        description=description,
+        resolution=512,
+        features=StageSpec("log_mel", {"lookahead_ms": 60}),
+        latents=LATENTS[name],
+        frames=FRAMES["ref_vae_512"],
+    )
+
+
 def _dyadic(name: str, description: str, resolution: int, lookahead_ms: int = 60) -> Preset:
     """A generator of `LATENTS` that hears two voices, drawn by the rig."""
     latents = LATENTS[name].with_options(lookahead_ms=lookahead_ms)
@@ -206,6 +218,12 @@ PRESETS: dict[str, Preset] = {
         latents=StageSpec("replay", {"lookahead_ms": 60}),
         frames=FRAMES["ref_vae_512"],
     ),
+    "block_flow_512": _block_flow(
+        "block_flow_512", "latents by rectified flow, 16 frames at once, reference VAE, 512x512"
+    ),
+    "block_flow_512_low_latency": _block_flow(
+        "block_flow_512_low_latency", "the same, four frames at once"
+    ),
     "dyadic_512": _dyadic(
         "dyadic_512", "speaks, listens and answers with its face, 512x512, 60 ms lookahead", 512
     ),
@@ -221,7 +239,7 @@ SKETCHES: dict[str, Preset] = {
     "block_flow_paper_512": Preset(
         description="S1 at the paper's scale, 512x512",
         resolution=512,
-        features=StageSpec("log_mel", {"lookahead_ms": 60}),
+        features=StageSpec("causal_speech", {"lookahead_ms": 60, "encoder": "wav2vec2"}),
         latents=LATENTS["block_flow_paper_512"],
         frames=FRAMES["ref_vae_paper_512"],
     ),

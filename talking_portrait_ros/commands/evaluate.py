@@ -86,7 +86,8 @@ from talking_portrait_ros.presets import DEFAULT_PRESET, preset
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="In dyadic: also one session of so many minutes: head pose, repetition, memory.",
+    help="In dyadic: also one session of so many minutes: head pose, repetition, memory. In "
+    "life: likeness, sharpness, memory.",
 )
 @click.option(
     "--tracks",
@@ -120,7 +121,7 @@ def evaluate(
     output: str,
     json_path: str | None,
 ) -> None:
-    """Measure lips, silence, the rig's obedience, odd pictures, the VAE, conversations."""
+    """Measure lips, silence, the rig's obedience, odd pictures, the VAE, conversations, life."""
     from talking_portrait_ros.evaluation.report import save_json
 
     for name in presets:

@@ -94,9 +94,13 @@ def evaluate_pauses(settings: Settings) -> dict[str, Any]:
     recordings = sorted(p for p in folder.iterdir() if p.suffix in SOUND_SUFFIXES)
     face = AVATAR if settings.portrait == "clip" else settings.portrait
     reference = load_references([face]).first
-    runner = Runner(DEFAULT_PRESET, settings.resolution, settings.device)
-    found = evaluate_silence(runner, recordings, reference, watch=_watch)
-    return _reported(reports.silence_table(found), found)
+    figures: dict[str, Any] = {}
+    for name in settings.presets or (DEFAULT_PRESET,):
+        runner = Runner(name, settings.resolution, settings.device)
+        found = evaluate_silence(runner, recordings, reference, watch=_watch)
+        console.print(name)
+        figures[name] = _reported(reports.silence_table(found), found)
+    return figures
 
 
 def evaluate_commands(settings: Settings) -> dict[str, Any]:
@@ -185,6 +189,35 @@ def evaluate_conversation(settings: Settings) -> dict[str, Any]:
     return plain
 
 
+def evaluate_liveliness(settings: Settings) -> dict[str, Any]:
+    """Head, brows and lids beside those of real speakers; long sessions."""
+    from talking_portrait_ros.evaluation import life, life_report
+    from talking_portrait_ros.evaluation.clips import data_folder, load_clips
+    from talking_portrait_ros.evaluation.dyadic_report import plain
+    from talking_portrait_ros.evaluation.runner import Runner
+
+    folder = Path(settings.clips) if settings.clips else data_folder("talking")
+    clips = load_clips(folder, watch=_watch)
+    face = AVATAR if settings.portrait == "clip" else settings.portrait
+    reference = load_references([face]).first
+    movements, sessions = {}, {}
+    for name in settings.presets or (DEFAULT_PRESET,):
+        runner = Runner(name, settings.resolution, settings.device)
+        movements[name] = life.evaluate_movement(runner, clips, reference, _watch)
+        if settings.long_minutes:
+            sessions[name] = life.evaluate_long_session(
+                runner, clips, reference, settings.long_minutes, _watch
+            )
+    console.print(life_report.movement_table(movements, len(clips)))
+    for name, minutes in sessions.items():
+        console.print(life_report.session_table(name, minutes))
+        for note in life_report.session_notes(name, minutes):
+            console.print(f"- {note}")
+    if sessions:
+        life_report.plot_session(sessions, settings.output / "session.png")
+    return {"movement": plain(movements), "session": plain(sessions)}
+
+
 def _validation_corpus(settings: Settings) -> Corpus | None:
     """The people that no training saw; None, and said so, where there is no pack of them."""
     from talking_portrait_ros.training.corpus import Corpus, CorpusConfig
@@ -239,4 +272,5 @@ PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "faces": evaluate_pictures,
     "reconstruction": evaluate_reconstruction,
     "dyadic": evaluate_conversation,
+    "life": evaluate_liveliness,
 }

@@ -162,11 +162,13 @@ def _macs_of_a_pass(model: BlockFlow, n_batch: int, n_past: int) -> float:
     shape = (n_batch, config.n_heads, n_tokens, config.head_width)
     past = [KeysValues(torch.empty(shape), torch.empty(shape)) for _ in range(config.depth)]
     side, n_steps = config.latent_size, config.block_steps
+    latents = torch.empty(n_batch, n_steps, config.latent_channels, side, side)
     block = Block(
-        torch.empty(n_batch, n_steps, config.latent_channels, side, side),
+        latents,
         torch.empty(n_batch, n_steps),
         torch.empty(n_batch, n_steps, config.sound_width),
-        torch.empty(n_batch, config.latent_channels, side, side),
+        torch.empty_like(latents),
+        latents[:, 0],
         n_past,
         has_first=False,
     )

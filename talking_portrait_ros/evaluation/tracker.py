@@ -19,7 +19,7 @@ from talking_portrait_ros.chunks import F32, U8
 from talking_portrait_ros.evaluation.curves import Curve
 from talking_portrait_ros.evaluation.videos import timed_pictures
 
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 _RIGHT_EYE = (33, 160, 158, 133, 153, 144)
 _LEFT_EYE = (263, 387, 385, 362, 380, 373)
 
@@ -32,6 +32,8 @@ class FaceTrack:
         gap: inner-lip gap (landmarks 13-14) over face height (10-152).
         width: mouth width (61-291) over the distance of the outer eye corners (33-263).
         ear: eye aspect ratio, mean of both eyes.
+        brow: distance of the brows' middles (105, 334) from the outer eye corners (33, 263), over
+            face height, mean of both.
         yaw: radians, positive towards the right edge of the picture.
         pitch: radians, positive down.
         found: 1 where a face was found; the other measures are interpolated elsewhere.
@@ -40,6 +42,7 @@ class FaceTrack:
     gap: Curve
     width: Curve
     ear: Curve
+    brow: Curve
     yaw: Curve
     pitch: Curve
     found: Curve
@@ -57,6 +60,7 @@ def measure(landmarks: F32) -> dict[str, float]:
         "gap": _distance(landmarks, 13, 14) / height,
         "width": _distance(landmarks, 61, 291) / _distance(landmarks, 33, 263),
         "ear": float(eyes),
+        "brow": (_distance(landmarks, 105, 33) + _distance(landmarks, 334, 263)) / 2 / height,
         "yaw": float(np.arctan2(across[2], across[0])),
         "pitch": float(np.arctan2(down[2], down[1])),
     }

@@ -44,7 +44,7 @@ def _clip(seed: int, lag: int = 0) -> Clip:
     sound = np.repeat(envelope, 640) * random.normal(0, 0.1, N_FRAMES * 640)
     gap = np.roll(envelope, lag)
     still = np.zeros(N_FRAMES)
-    track = FaceTrack(gap, still, still, still, still, np.ones(N_FRAMES))
+    track = FaceTrack(gap, still, still, still, still, still, np.ones(N_FRAMES))
     return Clip(f"clip{seed}", Path("x.mp4"), sound.astype(np.float32), track, lag, "index")
 
 

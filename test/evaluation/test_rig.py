@@ -64,7 +64,7 @@ def test_score_is_that_of_a_face_which_obeys_a_frame_late_and_turns_too_little(m
         gap = 0.2 * np.roll(curves.get("jawOpen", still), 1)
         ear = 0.3 - 0.27 * curves.get("eyeBlinkLeft", still)
         yaw, pitch = 0.8 * curves.get("headYaw", still), curves.get("headPitch", still)
-        return FaceTrack(gap, still, ear, yaw, pitch, np.ones(n_frames))
+        return FaceTrack(gap, still, ear, still, yaw, pitch, np.ones(n_frames))
 
     monkeypatch.setattr(rig, "_measured", obeying)
     score = rig.score_reference(None, drawn_avatar(), "obeying")

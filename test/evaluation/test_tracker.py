@@ -18,6 +18,9 @@ def test_open_and_closed_mouths_and_a_sunk_eye_are_told_apart():
     blinking = avatar.copy()
     for upper, lower in ((160, 144), (158, 153), (387, 373), (385, 380)):
         blinking[upper, 1] = blinking[lower, 1]
+    raised = avatar.copy()
+    raised[[105, 334], 1] -= 20
+    assert measure(raised)["brow"] > measure(avatar)["brow"] + 0.02
     assert measure(avatar)["gap"] < 0.005 < 0.06 < measure(opened)["gap"]
     assert measure(blinking)["ear"] < 0.05 < 0.2 < measure(avatar)["ear"]
 

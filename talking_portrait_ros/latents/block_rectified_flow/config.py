@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from talking_portrait_ros.config import param
+from talking_portrait_ros.features.causal_speech.config import ENCODERS, LOOKAHEADS_MS
+from talking_portrait_ros.features.causal_speech.config import MAX_LOOKAHEAD_MS as MAX_CAUSAL_MS
+from talking_portrait_ros.features.causal_speech.config import feature_space as causal_space
 from talking_portrait_ros.features.log_mel.config import MAX_LOOKAHEAD_MS, SLOT_MS
+from talking_portrait_ros.features.log_mel.config import feature_space as log_mel_space
+from talking_portrait_ros.features.log_mel.ear import FRAME_WIDTH
 from talking_portrait_ros.latents.idle import IdleConfig
 
 FRAMES_PER_STEP = 4
@@ -30,6 +35,10 @@ class BlockRectifiedFlowConfig(IdleConfig):
         60, "lookahead of the features that come in",
         choices=tuple(range(0, MAX_LOOKAHEAD_MS + 1, SLOT_MS)), unit="ms",
     )  # fmt: skip
+    encoder: str = param("log_mel", "ears of the features that come in; wav2vec2: those of "
+                                    "causal_speech", choices=ENCODERS)  # fmt: skip
+    heard_width: int = param(FRAME_WIDTH, "numbers per frame that an ear gives",
+                             minimum=1)  # fmt: skip
     mouth: float = param(1.0, "how far the mouth moves", minimum=0.0, maximum=2.0, live=True)
     guide: bool = param(True, "tell the network the motion that audio_regression would make; "
                               "off: it hears the sound alone")  # fmt: skip
@@ -67,6 +76,12 @@ class BlockRectifiedFlowConfig(IdleConfig):
                       f"a divisor of latent_size, {self.latent_size}")  # fmt: skip
         ok = self.head_width % 8 == 0 and self.width % self.head_width == 0
         self._require("head_width", ok, f"a multiple of 8 that divides the width, {self.width}")
+        is_raw = self.encoder == "log_mel"
+        ok = not is_raw or self.heard_width == FRAME_WIDTH
+        self._require("heard_width", ok, f"{FRAME_WIDTH}, as log_mel ears give")
+        self._require("guide", is_raw or not self.guide, "false: the guide hears log_mel only")
+        ok = is_raw or self.lookahead_ms in LOOKAHEADS_MS
+        self._require("lookahead_ms", ok, f"at most {MAX_CAUSAL_MS} with wav2vec2")
         ok = self.guide or self.anchor != "draft"
         self._require("anchor", ok, "reference or none where there is no guide")
         most = self.window_steps - self.block_steps
@@ -94,6 +109,18 @@ class BlockRectifiedFlowConfig(IdleConfig):
     def n_heads(self) -> int:
         """Attention heads."""
         return self.width // self.head_width
+
+    @property
+    def feature_space(self) -> str:
+        """Name of the space of the features."""
+        if self.encoder == "log_mel":
+            return log_mel_space(self.lookahead_ms)
+        return causal_space(self.encoder, self.lookahead_ms)
+
+    @property
+    def feature_width(self) -> int:
+        """Numbers per frame of the features; `causal_speech` tells of the partner, too."""
+        return self.heard_width if self.encoder == "log_mel" else 2 * self.heard_width + 1
 
     @property
     def space(self) -> str:

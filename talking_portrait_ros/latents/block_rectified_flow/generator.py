@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 
 from talking_portrait_ros.chunks import F32, FeatureChunk, Header, LatentBlock, References
-from talking_portrait_ros.features.log_mel.config import feature_space
-from talking_portrait_ros.features.log_mel.ear import FRAME_WIDTH
 from talking_portrait_ros.frames.portrait import crop_face
 from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
 from talking_portrait_ros.frames.reference_vae.renderer import as_floats
@@ -62,8 +60,6 @@ class FlowState:
 class BlockRectifiedFlow:
     """Log-mel features to the latents of a reference VAE, a block at a time."""
 
-    in_shape: tuple[int, ...] = (FRAME_WIDTH,)
-
     def __init__(
         self,
         config: BlockRectifiedFlowConfig,
@@ -84,7 +80,8 @@ class BlockRectifiedFlow:
             first_step_alone=True,
         )  # fmt: skip
         self.clock = Clock(steps)
-        self.in_space = feature_space(config.lookahead_ms)
+        self.in_space = config.feature_space
+        self.in_shape: tuple[int, ...] = (config.feature_width,)
         self.out_space = config.space
 
     @property
@@ -129,7 +126,7 @@ class BlockRectifiedFlow:
         """
         past = self._sampler.start(self._encoded(references))
         guide = self._guide.start(references) if self._guide is not None else None
-        caches = self._model.sound.encoder.fresh_caches()
+        caches = self._model.sound.fresh_caches()
         waiting = torch.zeros(1, 0, 0, device=self._device)
         draft = self._drafter.start(references.first) if self._drafter is not None else None
         return FlowState(past, caches, guide, waiting, draft)
@@ -144,8 +141,8 @@ class BlockRectifiedFlow:
         require_space(STAGE, self.in_space, chunk.space)
         if chunk.values.shape[1:] != self.in_shape:
             raise ValueError(
-                f"{STAGE}: values are [T, {chunk.values.shape[1]}], expected [T, {FRAME_WIDTH}] "
-                f"in {self.in_space}; use the log_mel features"
+                f"{STAGE}: values are [T, {chunk.values.shape[1]}], expected "
+                f"[T, {self.in_shape[0]}] in {self.in_space}; use features of that space"
             )
         require_next(STAGE, "first_frame", state.known, chunk.first_frame)
         timebase = self.clock.timebase
@@ -190,9 +187,10 @@ class BlockRectifiedFlow:
     def _hear(self, chunk: FeatureChunk, state: FlowState) -> None:
         """What the frames of `chunk` tell joins what waits."""
         sound = self._model.sound
-        values = torch.from_numpy(chunk.values).to(self._device)[None]
+        own = np.ascontiguousarray(chunk.values[:, : self.config.heard_width])
+        values = torch.from_numpy(own).to(self._device)[None]
         speech = torch.from_numpy(chunk.speech).to(self._device)[None]
-        heard = sound.encoder(values, state.caches)
+        heard = sound.hear(values, state.caches)
         motion = self._guidance(chunk, state)
         if self._drafter is not None and state.draft is not None and motion is not None:
             self._drafter.draw(motion[0], state.draft)

@@ -56,14 +56,24 @@ class SoundEmbedder(nn.Module):
 
     def __init__(self, config: BlockRectifiedFlowConfig) -> None:
         super().__init__()
-        self.encoder = SpeechEncoder(config.speech_width)
+        is_raw = config.encoder == "log_mel"
+        self.encoder = SpeechEncoder(config.speech_width) if is_raw else None
         self.no_guide = nn.Parameter(torch.zeros(MOTION_WIDTH))
-        n_frame = SLOTS_PER_FRAME * config.speech_width + 1 + MOTION_WIDTH
+        n_heard = SLOTS_PER_FRAME * config.speech_width if is_raw else config.heard_width
+        n_frame = n_heard + 1 + MOTION_WIDTH
         self.alone = _mlp(n_frame, config.sound_width)
         self.together = _mlp(FRAMES_PER_STEP * n_frame, config.sound_width)
 
+    def fresh_caches(self, n_batch: int = 1) -> Caches:
+        """Caches of a stream that begins."""
+        return self.encoder.fresh_caches(n_batch) if self.encoder is not None else []
+
+    def hear(self, values: Tensor, caches: Caches) -> Tensor:
+        """What the network makes of features [B, T, D]; a speech model's are used as they are."""
+        return values if self.encoder is None else self.encoder(values, caches)
+
     def frames(self, heard: Tensor, speech: Tensor, guide: Tensor | None) -> Tensor:
-        """Frames [B, T, n] from [B, T, 2 C], [B, T] and the guide's motion [B, T, 58]."""
+        """Frames [B, T, n] of what is heard, speech [B, T] and the guide's motion [B, T, 58]."""
         if guide is None:
             guide = self.no_guide.expand(*speech.shape, -1)
         return torch.cat([heard, speech[..., None], guide], dim=-1)

@@ -222,7 +222,7 @@ def sound_of(model: BlockFlow, batch: Batch, is_unguided: Tensor | None = None) 
         is_unguided: clips without a guide, [B].
     """
     embedder = model.sound
-    heard = embedder.encoder(batch.features, embedder.encoder.fresh_caches(len(batch.features)))
+    heard = embedder.hear(batch.features, embedder.fresh_caches(len(batch.features)))
     guide = batch.guide
     if is_unguided is not None:
         guide = torch.where(is_unguided[:, None, None], embedder.no_guide, guide)
