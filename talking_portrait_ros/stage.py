@@ -8,6 +8,7 @@ registered in `features`, `latents` and `frames`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -90,6 +91,25 @@ class Stage(Protocol[In, Out, S]):
         with silence.
         """
         ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A stage whose outputs of one step take long enough to be worth having one by one."""
+
+    def stream(self, chunk: Any, state: Any) -> Iterator[Any]:
+        """As `step`, which refuses at once what does not fit; each output as soon as it is there.
+
+        The state is that of the next step only when all outputs have been taken.
+        """
+        ...
+
+
+def outputs_of(stage: Stage[Any, Out, Any], chunk: Chunk, state: Any) -> Iterable[Out]:
+    """What a step puts out, as early as the stage can say it."""
+    if isinstance(stage, Streaming):
+        return stage.stream(chunk, state)
+    return stage.step(chunk, state)
 
 
 @dataclass(frozen=True)

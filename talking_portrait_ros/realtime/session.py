@@ -30,7 +30,7 @@ from talking_portrait_ros.realtime.positions import (
     with_ledger,
 )
 from talking_portrait_ros.realtime.recent import RecentTimes
-from talking_portrait_ros.stage import Degradable, Rung, Stage, require_space
+from talking_portrait_ros.stage import Degradable, Rung, Stage, outputs_of, require_space
 from talking_portrait_ros.timebase import Timebase
 
 AnyStage = Stage[Any, Any, Any]
@@ -132,29 +132,40 @@ class Session:
         Raises:
             ValueError: the chunk does not fit the stage; the session goes on.
         """
+        return list(self.stream(chunk))
+
+    def stream(self, chunk: Chunk) -> Iterator[Chunk]:
+        """As `push`, each output as soon as the stage has it; take all of them."""
         self._require_fit(chunk)
         if chunk.header.epoch < self._epoch:
             self.counts.stale += 1
-            return []
+            return
         self._epoch = max(self._epoch, chunk.header.epoch)
         if self._state_epoch != self._epoch:
             self._state = None
         if self._is_repeated(chunk):
             self.counts.repeated += 1
             self._repeats += 1
-            return []
+            return
         self._repeats = 0
-        begun = time.perf_counter()
-        outputs = self._close_where_broken(chunk)
+        outputs, ms, is_over = self._outputs(chunk), 0.0, False
+        while not is_over:
+            begun = time.perf_counter()
+            output = next(outputs, None)
+            ms += (time.perf_counter() - begun) * 1e3  # what is done with the output is not ours
+            is_over = output is None
+            if output is not None:
+                yield with_ledger(output, chunk, self.name, ms)
+        self.step_times.add(ms)
+
+    def _outputs(self, chunk: Chunk) -> Iterator[Chunk]:
+        yield from self._close_where_broken(chunk)
         if self._state is None:
             aligned = self._opened_at(chunk)
             if aligned is None:
-                return outputs
+                return
             chunk = aligned
-        outputs += self._stepped(chunk)
-        ms = (time.perf_counter() - begun) * 1e3
-        self.step_times.add(ms)
-        return [with_ledger(output, chunk, self.name, ms) for output in outputs]
+        yield from self._stepped(chunk)
 
     def _require_fit(self, chunk: Chunk) -> None:
         """Refuse what never fits, before a state is touched."""
@@ -217,14 +228,16 @@ class Session:
         self.counts.sessions += 1
         return aligned
 
-    def _stepped(self, chunk: Chunk) -> list[Chunk]:
+    def _stepped(self, chunk: Chunk) -> Iterator[Chunk]:
         if isinstance(self.stage, Degradable):
             self.stage.set_rung(self._state, self._rung)
-        outputs = self.stage.step(shifted(chunk, -self._base), self._state)
+        outputs = outputs_of(self.stage, shifted(chunk, -self._base), self._state)
         self._expected = first_position(chunk) + n_positions(chunk)
         self._newest_ns = chunk.header.stamp_ns + 1
-        moved = [self._in_stream(output) for output in outputs]
-        return moved + self._finished() if chunk.header.end_of_stream else moved
+        for output in outputs:
+            yield self._in_stream(output)
+        if chunk.header.end_of_stream:
+            yield from self._finished()
 
     def _finished(self, end_of_stream: bool = True) -> list[Chunk]:
         state, self._state = self._state, None
@@ -293,6 +306,6 @@ class Chain:
             return
         session = self.sessions[index]
         for piece in session.pieces(chunk):
-            for output in session.push(piece):
+            for output in session.stream(piece):
                 yield session.name, output
                 yield from self._through(index + 1, output)

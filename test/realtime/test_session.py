@@ -8,6 +8,7 @@ from helpers.tiny_stages import LOOKAHEAD, Grey, Jaw, Loudness, ended, sound
 
 from talking_portrait_ros.chunks import FrameChunk, Reference, References
 from talking_portrait_ros.contract import check_clock, check_streaming_equals_whole
+from talking_portrait_ros.realtime import session as session_module
 from talking_portrait_ros.realtime.session import Chain, Session
 
 STAGES = [("features", Loudness()), ("latents", Jaw()), ("frames", Grey())]
@@ -159,3 +160,29 @@ def test_chain_gives_what_its_stages_give_one_by_one():
     got, expected = (np.concatenate([o.frames for o in outputs]) for outputs in (chained, alone))
     assert np.array_equal(got, expected)
     assert LOOKAHEAD  # the first stage looks ahead, so the end of the stream is exercised
+
+
+def test_pictures_leave_as_they_are_made_and_what_others_do_with_them_is_not_counted(monkeypatch):
+    now_s = [0.0]
+    monkeypatch.setattr(session_module.time, "perf_counter", lambda: now_s[0])
+
+    class Slow(Grey):
+        """Draws one frame after the other, each in a second."""
+
+        def stream(self, chunk, state):
+            for output in self.step(chunk, state):
+                for index in range(len(output.frames)):
+                    now_s[0] += 1
+                    frames = output.frames[index : index + 1]
+                    yield replace(output, frames=frames, first_frame=output.first_frame + index)
+
+    made = session(Slow())
+    motion = pushed(session(Jaw()), pushed(session(), sound(12)))[:4]
+    values = np.concatenate([block.values for block in motion])
+    outputs = made.stream(replace(motion[0], values=values, n_frames=4))
+    first = next(outputs)
+    assert (now_s[0], first.first_frame) == (1, 0)
+    now_s[0] += 100
+    rest = list(outputs)
+    assert [output.first_frame for output in rest] == [1, 2, 3]
+    assert rest[-1].header.ledger.entries[-1] == (made.name, 4000)

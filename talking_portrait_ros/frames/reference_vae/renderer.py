@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -94,13 +95,20 @@ class ReferenceVaeDecoder:
         compositor = compositor_for(pictures, cache, self.config.paint_stride, self.device)
         return DecoderState(cache, compositor, self.model.decoder_memory(1, size, size))
 
-    @torch.inference_mode()
     def step(self, chunk: LatentBlock, state: DecoderState) -> list[FrameChunk]:
         """The frames of a block of any number of latent steps.
 
         Raises:
             ValueError: another space, a wrong shape, or a block that does not continue the stream.
         """
+        parts = list(self.stream(chunk, state))
+        if not parts:
+            return []
+        frames = np.concatenate([part.frames for part in parts])
+        return [replace(parts[0], frames=frames)]
+
+    def stream(self, chunk: LatentBlock, state: DecoderState) -> Iterator[FrameChunk]:
+        """As `step`, but each picture as soon as it is there."""
         require_space(STAGE, self.in_space, chunk.space)
         if chunk.values.shape[1:] != self.in_shape:
             raise ValueError(
@@ -113,12 +121,20 @@ class ReferenceVaeDecoder:
         stamp = chunk.header.stamp_ns + chunk.n_frames * self.clock.timebase.frame_ns
         header = replace(chunk.header, end_of_stream=False)
         state.header = header.at(stamp)
-        if not chunk.n_frames:
-            return []
+        return self._streamed(chunk.with_header(header), state)
+
+    @torch.inference_mode()
+    def _streamed(self, chunk: LatentBlock, state: DecoderState) -> Iterator[FrameChunk]:
         latents = torch.from_numpy(np.ascontiguousarray(chunk.values)).to(self.device)[None]
-        steps = latents.split(1, dim=1)  # a step at a time: memory as small as can be
-        frames = np.concatenate([self._decode(latent, state) for latent in steps])
-        return [FrameChunk(header, frames[: chunk.n_frames], chunk.first_frame)]
+        frame, n_left = chunk.first_frame, chunk.n_frames
+        for latent in latents.split(1, dim=1):  # a step at a time: memory as small as can be
+            for pictures in self._decode(latent, state):
+                shown = pictures[:n_left]
+                behind_ns = (frame - chunk.first_frame) * self.clock.timebase.frame_ns
+                header = chunk.header.at(chunk.header.stamp_ns + behind_ns)
+                if len(shown):
+                    yield FrameChunk(header, shown, frame)
+                frame, n_left = frame + len(shown), n_left - len(shown)
 
     def set_rung(self, state: DecoderState, rung: int) -> None:
         """Draw less; what is not drawn repeats the picture before it.
@@ -128,20 +144,23 @@ class ReferenceVaeDecoder:
         """
         state.every, state.every_step = THINNED[self.rungs[rung]]
 
-    def _decode(self, latent: Tensor, state: DecoderState) -> U8:
-        """The frames of one latent step, [1 or time_factor, H, W, 3]."""
+    def _decode(self, latent: Tensor, state: DecoderState) -> Iterator[U8]:
+        """The frames of one latent step, 1 or time_factor of them, in pieces [n, H, W, 3]."""
         n_frames = self.config.time_factor if state.n_steps else 1
         is_painted = state.last is None or state.n_steps % state.every_step == 0
         state.n_steps += 1
         if not is_painted:
             assert state.last is not None
-            return np.broadcast_to(state.last, (n_frames, *state.last.shape))
+            yield np.broadcast_to(state.last, (n_frames, *state.last.shape))
+            return
         painting = self.model.paint(latent, state.references, state.memory)
-        due = frames_to_draw(0, n_frames, state.every, has_picture=state.last is not None)
-        drawn = state.compositor.frames(painting.only(due) if len(due) < n_frames else painting)
-        frames = repeated(drawn, due, n_frames, state.last)
-        state.last = frames[-1]
-        return frames
+        at_once = n_frames if self.device.type == "cuda" else 1
+        for first in range(0, n_frames, at_once):
+            due = frames_to_draw(first, at_once, state.every, has_picture=state.last is not None)
+            drawn = state.compositor.frames(painting.only(first + due))
+            frames = repeated(drawn, due, at_once, state.last)
+            state.last = frames[-1]
+            yield frames
 
     def finish(self, state: DecoderState) -> list[FrameChunk]:
         """An empty chunk that ends the stream; nothing is held back."""

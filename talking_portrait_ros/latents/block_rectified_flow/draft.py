@@ -20,8 +20,10 @@ from talking_portrait_ros.frames.rig.builder import build_rig
 from talking_portrait_ros.frames.rig.config import RigConfig
 from talking_portrait_ros.frames.rig.renderer import RigRenderer
 from talking_portrait_ros.nn.memory import Memory
+from talking_portrait_ros.spaces import MOTION_WIDTH
 
 _LEAST_PX = 64  # of a rig
+_AT_ONCE = 4  # frames
 
 
 @dataclass
@@ -30,18 +32,20 @@ class DraftState:
 
     Attributes:
         renderer: the first reference.
+        motion: frames that are not drawn yet, [T, 58].
         waiting: pictures that are not coded yet, uint8 [T, h, w, 3].
         memory: past of the linear path.
     """
 
     renderer: RigRenderer
+    motion: Tensor
     waiting: Tensor
     memory: Memory
 
-    def hold(self, n_frames: int) -> None:
-        """Repeat the last picture."""
-        held = self.waiting[-1:].expand(n_frames, -1, -1, -1)
-        self.waiting = torch.cat([self.waiting, held])
+    def draw(self) -> None:
+        """Draw what is not drawn yet."""
+        self.waiting = torch.cat([self.waiting, self.renderer.render(self.motion)])
+        self.motion = self.motion[:0]
 
 
 class Drafter:
@@ -69,16 +73,24 @@ class Drafter:
         """
         size = max(_LEAST_PX, self.small_px)
         renderer = RigRenderer(build_rig(reference, RigConfig(resolution=size)), self._device)
-        nothing = torch.zeros(0, size, size, 3, dtype=torch.uint8, device=self._device)
-        return DraftState(renderer, nothing, Memory([]))
+        no_picture = torch.zeros(0, size, size, 3, dtype=torch.uint8, device=self._device)
+        no_motion = torch.zeros(0, MOTION_WIDTH, device=self._device)
+        return DraftState(renderer, no_motion, no_picture, Memory([]))
 
-    def draw(self, motion: Tensor, state: DraftState) -> None:
-        """Draw frames of motion [T, 58]; they wait until they are coded."""
-        state.waiting = torch.cat([state.waiting, state.renderer.render(motion)])
+    def take(self, motion: Tensor, state: DraftState) -> None:
+        """Frames of motion [T, 58] to draw; a few at once, which costs half as much."""
+        state.motion = torch.cat([state.motion, motion])
+        if len(state.motion) >= _AT_ONCE:
+            state.draw()
 
     def coded(self, n_frames: int, state: DraftState) -> Tensor:
-        """Latents [1, S, C, h, w] of the first `n_frames` that wait."""
-        latents = drafted(state.waiting[:n_frames], self._vae, state.memory)
+        """Latents [1, S, C, h, w] of the next `n_frames`; the last one stands for the missing."""
+        if len(state.motion):
+            state.draw()
+        n_missing = n_frames - len(state.waiting)
+        held = state.waiting[-1:].expand(max(0, n_missing), -1, -1, -1)
+        pictures = torch.cat([state.waiting[:n_frames], held])
+        latents = drafted(pictures, self._vae, state.memory)
         state.waiting = state.waiting[n_frames:].clone()
         return latents
 

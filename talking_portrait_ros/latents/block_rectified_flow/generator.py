@@ -170,8 +170,6 @@ class BlockRectifiedFlow:
         n_missing = timebase.block_end(state.sent) - state.known
         held = state.waiting[:, -1:].expand(-1, n_missing, -1)
         state.waiting = torch.cat([state.waiting, held], dim=1)
-        if state.draft is not None:
-            state.draft.hold(n_missing)
         block = self._block(state.known, state)
         return [block.with_header(header)]
 
@@ -193,7 +191,7 @@ class BlockRectifiedFlow:
         heard = sound.hear(values, state.caches)
         motion = self._guidance(chunk, state)
         if self._drafter is not None and state.draft is not None and motion is not None:
-            self._drafter.draw(motion[0], state.draft)
+            self._drafter.take(motion[0], state.draft)
         told = sound.frames(heard, speech, motion)
         waits = state.waiting.shape[1]
         state.waiting = torch.cat([state.waiting, told], dim=1) if waits else told

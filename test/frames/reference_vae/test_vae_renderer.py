@@ -70,6 +70,23 @@ def test_the_last_block_may_be_cut_short(
     assert [len(part) for part in frames] == [5, 2]
 
 
+@pytest.mark.parametrize("every", [1, 2])
+def test_pictures_come_one_by_one_and_are_those_of_the_whole(
+    decoder: ReferenceVaeDecoder, references: References, every: int
+) -> None:
+    block = _block(decoder, 0, 7, 3)
+    states = decoder.start(references), decoder.start(references)
+    for state in states:
+        state.every = every
+    (whole,) = decoder.step(block, states[0])
+    single = list(decoder.stream(block, states[1]))
+    assert [len(part.frames) for part in single] == [1] * 7
+    assert [part.first_frame for part in single] == list(range(7))
+    stamps = [part.header.stamp_ns for part in single]
+    assert np.diff(stamps).tolist() == [decoder.clock.timebase.frame_ns] * 6
+    assert np.array_equal(np.concatenate([part.frames for part in single]), whole.frames)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

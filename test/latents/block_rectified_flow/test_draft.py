@@ -31,8 +31,8 @@ def _coded(vae: ReferenceVae, n_frames: list[int]) -> torch.Tensor:
     drafter = Drafter(vae)
     state = drafter.start(synthetic_references().first)
     motion = _motion(sum(n_frames))
-    drafter.draw(motion[:3], state)
-    drafter.draw(motion[3:], state)
+    drafter.take(motion[:3], state)
+    drafter.take(motion[3:], state)
     return torch.cat([drafter.coded(n, state) for n in n_frames], dim=1)
 
 
@@ -50,7 +50,7 @@ def test_a_draft_is_near_what_it_stands_for(vae: ReferenceVae) -> None:
     state = drafter.start(synthetic_references().first)
     picture = as_floats(state.renderer.render(torch.zeros(1, MOTION_WIDTH)).numpy(), "cpu")
     pictures = torch.nn.functional.interpolate(picture, (256, 256), mode="nearest")[None]
-    drafter.draw(_motion(5), state)
+    drafter.take(_motion(5), state)
     first, last = drafter.coded(5, state)[0]
     wanted = vae.linear.encode(  # type: ignore[union-attr]
         torch.nn.functional.avg_pool2d(pictures[0], 4)[None].permute(0, 1, 3, 4, 2), None
