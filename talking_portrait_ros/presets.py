@@ -100,6 +100,8 @@ LATENTS: dict[str, StageSpec] = {
             "depth": 4,
             "window_steps": 16,
             "carried_steps": 12,
+            "denoise_steps": 1,
+            "commit": "last",
         },
     ),
     "block_flow_tiny": StageSpec(

@@ -29,6 +29,8 @@ from talking_portrait_ros.frames.rig.teeth import mouth_sprites, tissue_colours
 
 FRAME_NODES = 64
 _MOUTH_NODES = 170
+_SMALL_PX = 256  # below, fewer nodes do
+_SMALL_MOUTH_NODES = 64
 _MOUTH_SPAN = ((-0.32, 0.32), (-0.48, 0.80))
 _EROSION_PX = 1.0
 _OVERLAP_PX = 1.6
@@ -78,7 +80,8 @@ def _mouth_grid(frame: FaceFrame, lips: LipCurves, resolution: int) -> Grid:
                         for y in (top, bottom)])  # fmt: skip
     pixels = frame.origin + frame.vectors_to_pixels(corners)
     low, high = np.floor(pixels.min(0)), np.ceil(pixels.max(0))
-    cell = max(1, round(resolution / _MOUTH_NODES))
+    n_nodes = _MOUTH_NODES if resolution >= _SMALL_PX else _SMALL_MOUTH_NODES
+    cell = max(1, round(resolution / n_nodes))
     width, height = (int(n) for n in np.ceil((high - low) / cell))
     return Grid(float(low[0]), float(low[1]), float(cell), height, width)
 
