@@ -156,6 +156,8 @@ def test_an_untaught_network_keeps_to_the_anchor() -> None:
         ({"carried_steps": 5}, "carried_steps"),
         ({"block_steps": 6, "carried_steps": 1}, "block_steps"),
         ({"guide": False}, "anchor"),
+        ({"encoder": "wav2vec2"}, "guide"),
+        ({"heard_width": 80}, "heard_width"),
     ],
 )
 def test_numbers_that_do_not_fit_are_named(change: dict, field: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -112,3 +114,23 @@ def test_a_live_amplitude_takes_effect_at_once() -> None:
     stage.config = stage.config.replace(mouth=0.0, head=2.0)
     after = stage.step(whole, stage.start(synthetic_references()))
     assert not np.array_equal(before[0].values, after[0].values)
+
+
+def test_features_of_a_speech_model_are_heard_without_the_partner() -> None:
+    own = 24
+    config = FAMILY.tiny.replace(
+        encoder="wav2vec2", heard_width=own, guide=False, anchor="reference"
+    )
+    stage = build(config, "cpu")
+    assert stage.in_space == "features/causal-wav2vec2-la60"
+    assert stage.in_shape == (2 * own + 1,)
+    whole = synthetic_input(stage, 9, seed=1)
+    made = []
+    for columns in (slice(0, 0), slice(own, None), slice(0, own)):
+        values = whole.values.copy()
+        values[:, columns] += 1
+        blocks = stage.step(replace(whole, values=values), stage.start(synthetic_references()))
+        made.append(np.concatenate([block.values for block in blocks]))
+    unchanged, other_partner, other_voice = made
+    assert np.array_equal(unchanged, other_partner)
+    assert not np.array_equal(unchanged, other_voice)
