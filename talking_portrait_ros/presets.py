@@ -101,7 +101,6 @@ LATENTS: dict[str, StageSpec] = {
             "window_steps": 16,
             "carried_steps": 12,
             "denoise_steps": 1,
-            "commit": "last",
         },
     ),
     "block_flow_tiny": StageSpec(
@@ -179,7 +178,7 @@ LATENTS: dict[str, StageSpec] = {
 }
 """Generators by name, for commands that need no whole pipeline."""
 LATENTS["block_flow_512_low_latency"] = LATENTS["block_flow_512"].with_options(
-    block_steps=1, carried_steps=15
+    block_steps=1, carried_steps=15, commit="last"
 )
 
 
