@@ -15,11 +15,12 @@ from talking_portrait_ros.latents.ar_flow_matching.live_head import LiveHead
 
 TINY = FAMILY.tiny
 N_SESSIONS, N_ROWS, N_FRAMES = 2, 3, 41
-CLOSE = {"atol": 1e-5, "rtol": 1e-4}
+CLOSE = {"atol": 1e-4, "rtol": 1e-4}
 
 
 @pytest.fixture(autouse=True)
-def _no_gradients():
+def _same_networks_each_time():
+    torch.manual_seed(0)
     with torch.inference_mode():
         yield
 
@@ -31,9 +32,8 @@ def chance():
 
 def taught(network):
     """Every weight is something, so that none can be left out unnoticed."""
-    generator = torch.Generator().manual_seed(0)
     for weight in network.parameters():
-        weight += 0.2 * torch.randn(weight.shape, generator=generator)
+        weight += 0.2 * torch.randn(weight.shape)
     return network.eval()
 
 
