@@ -12,6 +12,9 @@ from talking_portrait_ros.latents.ar_flow_matching.head import FlowHead
 from talking_portrait_ros.latents.ar_flow_matching.live_backbone import FrameRing, LiveBackbone
 from talking_portrait_ros.latents.ar_flow_matching.live_ears import LiveEars
 from talking_portrait_ros.latents.ar_flow_matching.live_head import LiveHead
+from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
+from talking_portrait_ros.latents.ar_flow_matching.sampler import Sampler
+from talking_portrait_ros.spaces import MOTION_WIDTH
 
 TINY = FAMILY.tiny
 N_SESSIONS, N_ROWS, N_FRAMES = 2, 3, 41
@@ -92,3 +95,19 @@ def test_places_stay_exact_after_hours(chance):
             end = backbone.step(before[t], heard[t], told, ring)
         ends.append(end)
     torch.testing.assert_close(*ends, atol=1e-4, rtol=1e-4)
+
+
+def test_sessions_sampled_together_are_as_each_alone(chance):
+    config = TINY.replace(guidance_anchor=0.3)
+    sampler = Sampler(taught(ArFlow(config)))
+    motion = 0.1 * torch.randn(N_SESSIONS, MOTION_WIDTH, generator=chance)
+    voices = torch.randn(6, 2, N_SESSIONS, config.width, generator=chance)
+    noise = torch.randn(6, N_SESSIONS, config.codes, generator=chance)
+    past = sampler.start(motion, config)
+    together = [sampler.frame(voices[t], past, noise[t], config) for t in range(6)]
+    for session in range(N_SESSIONS):
+        own_dice, only = config.replace(seed=config.seed + session), slice(session, session + 1)
+        past = sampler.start(motion[only], own_dice)
+        for t in range(6):
+            alone = sampler.frame(voices[t][:, only], past, noise[t][only], own_dice)
+            torch.testing.assert_close(alone, together[t][only], **CLOSE)
