@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+EPSILON = 1e-6
+
 
 class RmsNorm(nn.Module):
     """Root-mean-square normalisation over the last dimension, with a gain per channel."""
@@ -16,4 +18,4 @@ class RmsNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., C] -> the same shape."""
-        return functional.rms_norm(x, self.weight.shape, self.weight, eps=1e-6)
+        return functional.rms_norm(x, self.weight.shape, self.weight, eps=EPSILON)

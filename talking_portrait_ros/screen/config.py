@@ -29,8 +29,14 @@ class ScreenConfig(Config):
         minimum=20.0, maximum=MAX_DELAY_MS, unit="ms",
     )  # fmt: skip
     margin_ms: float = param(
-        6.0, "how much earlier than needed frames should be there", minimum=0.0, maximum=500.0,
+        3.0, "how much earlier than needed frames should be there", minimum=0.0, maximum=500.0,
         unit="ms",
+    )  # fmt: skip
+    grace_ms: float = param(
+        12.0,
+        "how long the picture of a period may still come after its beginning; the rare late ones "
+        "are then shown late, instead of all being held back for them",
+        minimum=0.0, maximum=30.0, unit="ms",
     )  # fmt: skip
     rotate: int = param(
         0, "turn the picture clockwise by this angle", choices=(0, 90, 180, 270), unit="degrees"

@@ -1,8 +1,8 @@
 """How long a frame waits: a playout delay that follows what the arrivals need.
 
-The need of a frame is its arrival minus the capture of its last sample. The delay that is in
-force should cover the needs of the last six seconds, but for two stray ones, with a margin. It
-grows at once and shrinks slowly.
+The need of a frame is its arrival minus the capture of its last sample. Of the frames of the last
+six seconds the delay in force should cover nineteen of twenty, and together with the grace of a
+period all but two stray ones, with a margin. It grows at once and shrinks slowly.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from talking_portrait_ros.screen.config import ScreenConfig
 
 WINDOW_FRAMES = 150
 STRAY_FRAMES = 2
+RARE_SHARE = 0.05  # of the frames, that may need the grace; one per block of sixteen is not rare
 SETTLED_FRAMES = 100
 SHRINK_STEP_NS = 10_000_000
 SHRINK_PAUSE_NS = 200_000_000
@@ -28,6 +29,7 @@ class PlayoutDelay:
         self._least_ns = int(config.min_delay_ms * NS_PER_MS)
         self._most_ns = int(config.max_delay_ms * NS_PER_MS)
         self._margin_ns = int(config.margin_ms * NS_PER_MS)
+        self._grace_ns = int(config.grace_ms * NS_PER_MS)
         self._needs: deque[int] = deque(maxlen=WINDOW_FRAMES)
         self._shrunk_ns = 0
         self._late_run = 0
@@ -50,8 +52,12 @@ class PlayoutDelay:
     @property
     def target_ns(self) -> int:
         """The delay that the arrivals of the last six seconds ask for."""
-        largest = heapq.nlargest(STRAY_FRAMES + 1, self._needs)
-        return self._bounded(largest[-1] if largest else 0)
+        n_rare = max(STRAY_FRAMES, int(RARE_SHARE * len(self._needs)))
+        largest = heapq.nlargest(n_rare + 1, self._needs)
+        if not largest:
+            return self._bounded(0)
+        rare_ns = largest[min(STRAY_FRAMES, len(largest) - 1)]
+        return self._bounded(max(largest[-1], rare_ns - self._grace_ns))
 
     def growth_ns(self, in_force_ns: int) -> int:
         """What the delay lacks; 0 where at most stray frames are late.
@@ -60,7 +66,8 @@ class PlayoutDelay:
         """
         goal_ns = self.target_ns
         if self._late_run > 1:
-            goal_ns = max(goal_ns, *(self._bounded(need) for need in list(self._needs)[-2:]))
+            newest = list(self._needs)[-2:]
+            goal_ns = max(goal_ns, *(self._bounded(need - self._grace_ns) for need in newest))
         return max(0, goal_ns - in_force_ns)
 
     def shrink_ns(self, in_force_ns: int, now_ns: int, quiet: bool) -> int:

@@ -92,8 +92,8 @@ class Player:
         if self._speaker is not None and self._presenter.config.clock == "sound":
             return self._next_by_sound(self._speaker)
         with self._changed:
-            due_ns = self._presenter.next_due_ns
-            wait_s = IDLE_S if due_ns is None else (due_ns - self._now_ns()) / NS_PER_S
+            wake_ns = self._presenter.wake_ns
+            wait_s = IDLE_S if wake_ns is None else (wake_ns - self._now_ns()) / NS_PER_S
             if wait_s > 0:
                 self._changed.wait(min(wait_s, IDLE_S))
             return self._presenter.tick(self._now_ns())

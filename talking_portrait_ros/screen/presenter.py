@@ -6,9 +6,10 @@ begins the sound that it covers. The grid is laid by the first frame that arrive
 with the delay: to grow, periods are inserted or stretched, to shrink, they are shortened by a few
 milliseconds; picture and sound always together.
 
-Where the expected frame is not there, the period passes all the same and the sound goes on: the
-screen shows a blend of the neighbours if the next frame has already come, else the newest frame
-that came too late, else the last one again, and after two such periods the face at rest.
+Where the expected frame is not there, it has a few milliseconds of grace, in which it is shown as
+soon as it comes. Then the period passes all the same and the sound goes on: the screen shows a
+blend of the neighbours if the next frame has already come, else the newest frame that came too
+late, else the last one again, and after two such periods the face at rest.
 
 A flush voids lower epochs: the sound dies away within 5 ms, the face goes to rest within two
 periods, and fades into the first frame of the new epoch.
@@ -49,6 +50,7 @@ class Presenter:
         self._sound_lead_samples = 0
         self._timebase = self.config.timebase
         self._delay = PlayoutDelay(self.config)
+        self._grace_ns = int(self.config.grace_ms * NS_PER_MS)
         self._buffer = JitterBuffer(self._timebase, self.config.max_delay_ms)
         bound_ms = self.config.max_delay_ms + SOUND_MARGIN_MS
         self._sound = SoundBuffer(int(bound_ms * self._timebase.sample_rate_hz / 1000))
@@ -140,9 +142,21 @@ class Presenter:
             self._break()
             self.next_due_ns = now_ns if self._picture else None
         periods: list[Presented] = []
-        while self.next_due_ns is not None and self.next_due_ns <= now_ns:
+        while self.next_due_ns is not None and (self.wake_ns or 0) <= now_ns:
             periods.append(self._period(self.next_due_ns, now_ns))
         return periods
+
+    @property
+    def wake_ns(self) -> int | None:
+        """When `tick` has something to do if nothing arrives before; None as `next_due_ns`.
+
+        A period begins late where its frame is not there and no later one has overtaken it.
+        """
+        due_ns, expected = self.next_due_ns, self._expected
+        if due_ns is None or expected is None or self._stands:
+            return due_ns
+        near = (self._buffer.peek(expected + ahead) for ahead in (0, 1))
+        return due_ns if any(near) else due_ns + self._grace_ns
 
     def play(self, now_ns: int) -> Presented | None:
         """One period, begun now: for a screen that a sound device paces."""
@@ -217,8 +231,13 @@ class Presenter:
         if is_of_use and frame > self._picture.frame:
             self._buffer.keep_late(frame, waiting)
 
+    @property
+    def _stands(self) -> bool:
+        """True where the next period is none of the stream."""
+        return self._expected is None or self._insert_ns * 2 >= self._timebase.frame_ns
+
     def _period(self, due_ns: int, now_ns: int) -> Presented:
-        stands = self._expected is None or self._insert_ns * 2 >= self._timebase.frame_ns
+        stands = self._stands
         period = self._standing(due_ns) if stands else self._moving(due_ns, now_ns)
         self.counts.periods[period.kind] += 1
         self.counts.stalled += period.kind == "own" and not period.on_time

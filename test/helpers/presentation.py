@@ -65,15 +65,16 @@ class Simulation:
         for time_ns, _, action in sorted(self.events):
             self._tick(time_ns)
             action()
+            self.out += [(time_ns, period) for period in self.presenter.tick(time_ns)]
         self.events.clear()
         self._tick(until_ns or 0)
         return self.out
 
     def _tick(self, until_ns):
         presenter = self.presenter
-        while presenter.next_due_ns is not None and presenter.next_due_ns < until_ns:
-            due_ns = presenter.next_due_ns
-            self.out += [(due_ns, period) for period in presenter.tick(due_ns)]
+        while presenter.wake_ns is not None and presenter.wake_ns < until_ns:
+            wake_ns = presenter.wake_ns
+            self.out += [(wake_ns, period) for period in presenter.tick(wake_ns)]
 
     @property
     def periods(self):

@@ -10,7 +10,7 @@ import torch
 from talking_portrait_ros.chunks import F32, FeatureChunk, Header, LatentBlock, References
 from talking_portrait_ros.features.causal_speech.config import LOOKAHEADS_MS
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
-from talking_portrait_ros.latents.ar_flow_matching.ears import EarCaches
+from talking_portrait_ros.latents.ar_flow_matching.live_ears import EarRings, LiveEars
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
 from talking_portrait_ros.latents.ar_flow_matching.sampler import Past, Sampler, frame_noise
 from talking_portrait_ros.latents.ar_flow_matching.shown import bounded, calmed, shown
@@ -33,7 +33,7 @@ class ArFlowState:
     """Memory of one session.
 
     Attributes:
-        caches: past of the ears.
+        rings: past of the ears.
         past: what has been made.
         gate: how far the mouth may open.
         idle: memory of the idle life.
@@ -43,7 +43,7 @@ class ArFlowState:
         header: header of the last chunk.
     """
 
-    caches: EarCaches
+    rings: EarRings
     past: Past
     gate: Gate
     idle: IdleState
@@ -68,11 +68,10 @@ class ArFlowMatching:
         self.clock = Clock(Timebase())
         self.in_space = config.feature_space
         self.in_shape: tuple[int, ...] = (config.feature_width,)
-        self._model, self._sampler = model, Sampler(model)
         self._device = next(model.parameters()).device
-        self._lookahead = torch.tensor(
-            [LOOKAHEADS_MS.index(config.lookahead_ms)], device=self._device
-        )
+        with torch.inference_mode():
+            self._sampler = Sampler(model)
+            self._ears = LiveEars(model.ears, LOOKAHEADS_MS.index(config.lookahead_ms))
 
     @property
     def config(self) -> ArFlowMatchingConfig:
@@ -90,9 +89,8 @@ class ArFlowMatching:
         """A session at rest: the anchor is the reference, whose motion is zero by definition."""
         rest = torch.zeros(1, MOTION_WIDTH, device=self._device)
         gate = Gate(HEARD if self.config.lookahead_ms else HEARD_WITHOUT_LOOKAHEAD)
-        caches = self._model.ears.fresh_caches()
         past = self._sampler.start(rest, self.config)
-        return ArFlowState(caches, past, gate, self._life.start())
+        return ArFlowState(self._ears.start(), past, gate, self._life.start())
 
     @torch.inference_mode()
     def step(self, chunk: FeatureChunk, state: ArFlowState) -> list[LatentBlock]:
@@ -128,13 +126,10 @@ class ArFlowMatching:
     def _frame(self, values: F32, speech: float, gate: float, state: ArFlowState) -> F32:
         """The motion of the next frame as it is shown, [58]."""
         config = self.config
-        heard = torch.from_numpy(values).to(self._device)[None, None]
-        voiced = torch.tensor([[speech]], device=self._device)
-        own, partner = self._model.ears(heard, voiced, self._lookahead, state.caches)
-        noise = frame_noise(config.seed, state.next_frame, self._model.config.codes)
-        motion = self._sampler.frame(
-            own[:, 0], partner[:, 0], state.past, noise.to(self._device), config
-        )
+        heard = torch.from_numpy(values).to(self._device)
+        voices = self._ears.hear(heard, speech, state.rings)
+        noise = frame_noise(config.seed, state.next_frame, config.codes).to(self._device)
+        motion = self._sampler.frame(voices, state.past, noise, config)
         row = calmed(shown(motion[0].float().cpu().numpy(), gate, config), state.calm)
         state.calm = row.copy()
         row += np.float32(config.idle) * self._idle(speech, state)

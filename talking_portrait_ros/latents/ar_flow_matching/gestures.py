@@ -7,7 +7,7 @@ probability that the network gives it; how a gesture then looks is the flow's af
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -24,8 +24,11 @@ _CHANCE = 79  # chance stream of the first kind
 class Gestures(nn.Module):
     """Tells the transformer which gestures are under way, and asks it for the next ones."""
 
+    fades: Tensor
+
     def __init__(self, width: int) -> None:
         super().__init__()
+        self.register_buffer("fades", torch.tensor(_FADES), persistent=False)
         self.enter = nn.Linear(N_KINDS * len(_FADES), width)
         self.likely = nn.Linear(width, N_KINDS)
         nn.init.constant_(self.likely.bias, -4.0)  # rare
@@ -34,8 +37,7 @@ class Gestures(nn.Module):
 
     def told(self, ages: Tensor) -> Tensor:
         """Frames since each kind began, [..., kinds] -> [..., C]."""
-        fades = torch.tensor(_FADES, device=ages.device)
-        traces = torch.exp(-ages[..., None] / fades).flatten(-2)
+        traces = torch.exp(-ages[..., None] / self.fades).flatten(-2)
         out: Tensor = self.enter(traces)
         return out
 
@@ -50,19 +52,15 @@ class UnderWay:
     """Which gestures a session makes.
 
     Attributes:
-        ages: frames since each kind began, [kinds].
-        chances: probability that each begins in the next frame, [kinds].
+        ages: frames since each kind began.
+        chances: probability that each begins in the next frame.
     """
 
-    ages: Tensor
-    chances: Tensor
-
-    @classmethod
-    def none(cls) -> UnderWay:
-        """No gesture so far."""
-        return cls(torch.full((N_KINDS,), LONG_AGO), torch.zeros(N_KINDS))
+    ages: list[float] = field(default_factory=lambda: [LONG_AGO] * N_KINDS)
+    chances: list[float] = field(default_factory=lambda: [0.0] * N_KINDS)
 
     def go_on(self, seed: int, frame: int) -> None:
         """One frame on; a gesture begins where the dice say so: a function of seed and frame."""
-        dice = torch.tensor([uniform(seed, _CHANCE + kind, frame) for kind in range(N_KINDS)])
-        self.ages = torch.where(dice < self.chances, 0.0, (self.ages + 1).clamp(max=LONG_AGO))
+        for kind, chance in enumerate(self.chances):
+            begins = uniform(seed, _CHANCE + kind, frame) < chance
+            self.ages[kind] = 0.0 if begins else min(self.ages[kind] + 1, LONG_AGO)

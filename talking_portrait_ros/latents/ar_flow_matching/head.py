@@ -7,9 +7,6 @@ decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
@@ -21,10 +18,7 @@ _N_SINES = 32
 
 
 class ModulatedMlp(nn.Module):
-    """x + gate mlp(norm x), shifted, scaled and gated by a guide (AdaLN).
-
-    The guide is read apart, by `modulation`, because it stays the same over many calls.
-    """
+    """x + gate mlp(norm x), shifted, scaled and gated by a guide (AdaLN)."""
 
     def __init__(self, width: int, mlp_ratio: int) -> None:
         super().__init__()
@@ -36,26 +30,11 @@ class ModulatedMlp(nn.Module):
             nn.Linear(mlp_ratio * width, width),
         )
 
-    def forward(self, x: Tensor, read: Tensor) -> Tensor:
-        """Tokens [..., C] and what `modulation` reads in the guide, [..., 3 C]."""
-        shift, scale, gate = read.chunk(3, dim=-1)
+    def forward(self, x: Tensor, guide: Tensor) -> Tensor:
+        """Tokens and their guide, [..., C]."""
+        shift, scale, gate = self.modulation(guide).chunk(3, dim=-1)
         out: Tensor = x + (1 + gate) * self.mlp(self.norm(x) * (1 + scale) + shift)
         return out
-
-
-@dataclass(frozen=True)
-class ReadCondition:
-    """A condition as the head's blocks read it: once per frame, for all Euler steps.
-
-    Attributes:
-        condition: [..., C].
-        blocks: per block [..., 3 C].
-        expected: the code that is expected, [..., K].
-    """
-
-    condition: Tensor
-    blocks: list[Tensor]
-    expected: Tensor
 
 
 class FlowHead(nn.Module):
@@ -84,30 +63,11 @@ class FlowHead(nn.Module):
             t: time on the path, [...], 0 is clean.
             condition: [..., C].
         """
-        return self.clean(z, self.read_time(t), self.read_condition(condition))
-
-    def read_time(self, t: Tensor) -> list[Tensor]:
-        """Times [...] as the blocks read them, [..., 3 C] each."""
-        return _read(self.by_time, self.time(t))
-
-    def read_condition(self, condition: Tensor) -> ReadCondition:
-        """A condition [..., C] as the blocks read it."""
-        blocks = _read(self.by_condition, condition)
-        return ReadCondition(condition, blocks, self.expected(condition))
-
-    def clean(self, z: Tensor, time: list[Tensor], told: ReadCondition) -> Tensor:
-        """As `forward`, of a time and a condition that have been read."""
-        x = self.enter(z) + told.condition
-        for index, (by_time, by_condition) in enumerate(
-            zip(self.by_time, self.by_condition, strict=True)
-        ):
-            x = by_condition(by_time(x, time[index]), told.blocks[index])
-        out: Tensor = told.expected + self.leave(self.norm(x))
+        x, time = self.enter(z) + condition, self.time(t)
+        for by_time, by_condition in zip(self.by_time, self.by_condition, strict=True):
+            x = by_condition(by_time(x, time), condition)
+        out: Tensor = self.expected(condition) + self.leave(self.norm(x))
         return out
-
-
-def _read(blocks: nn.ModuleList, guide: Tensor) -> list[Tensor]:
-    return [cast("ModulatedMlp", block).modulation(guide) for block in blocks]
 
 
 def random_leave(head: FlowHead) -> None:

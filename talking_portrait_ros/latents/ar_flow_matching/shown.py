@@ -36,6 +36,8 @@ COLUMNS = {
 }
 """Columns of `motion/arkit-1` that each amplitude scales."""
 
+_PART_OF_COLUMN = [list(_PARTS).index(part_of(name)) for name in MOTION_NAMES]
+
 _CALM = COLUMNS["head"] + COLUMNS["brow"] + COLUMNS["gaze"] + COLUMNS["smile"]
 _FOLLOW = 0.5  # share of the way to a new value per frame: what is calm does not tremble
 
@@ -50,11 +52,8 @@ def shown(motion: F32, gate: float, config: ArFlowMatchingConfig) -> F32:
         gate: how far the mouth may open, 0..1.
         config: the amplitudes.
     """
-    row = motion.copy()
-    for part, columns in COLUMNS.items():
-        row[columns] *= np.float32(getattr(config, part))
-    row[COLUMNS["mouth"]] *= np.float32(gate)
-    return bounded(row)
+    amplitudes = [getattr(config, part) * (gate if part == "mouth" else 1.0) for part in _PARTS]
+    return bounded(motion * np.array(amplitudes, np.float32)[_PART_OF_COLUMN])
 
 
 def calmed(row: F32, before: F32 | None) -> F32:

@@ -66,13 +66,13 @@ def performed(model: ArFlow, batch: Batch) -> Tensor:
     config = model.config.replace(guidance_speaker=0.0, guidance_listener=0.0, guidance_anchor=0.0)
     sampler, n = Sampler(model), len(batch.values)
     caches = model.ears.fresh_caches(n)
-    own, partner = model.ears(batch.values, batch.speech, batch.lookahead, caches)
+    voices = torch.stack(model.ears(batch.values, batch.speech, batch.lookahead, caches))
     past = sampler.start(batch.motion[:, 0], config)
     chance = torch.Generator().manual_seed(_SEED)
     frames = []
-    for frame in range(LEAD_FRAMES, own.shape[1]):
-        noise = torch.randn((n, config.codes), generator=chance).to(own)
-        frames.append(sampler.frame(own[:, frame], partner[:, frame], past, noise, config))
+    for frame in range(LEAD_FRAMES, voices.shape[2]):
+        noise = torch.randn((n, config.codes), generator=chance).to(voices)
+        frames.append(sampler.frame(voices[:, :, frame], past, noise, config))
     return torch.stack(frames, dim=1)
 
 
