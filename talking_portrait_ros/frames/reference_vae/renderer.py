@@ -61,9 +61,6 @@ class ReferenceVaeDecoder:
 
     out_space = ""
     rungs = tuple(THINNED)
-    cpu_threads = (
-        2  # a node gives it so many: a frame at 512 takes a quarter less time than with 1
-    )
 
     def __init__(self, config: ReferenceVaeConfig, device: str = "cpu") -> None:
         """A decoder on `device`.
@@ -121,6 +118,8 @@ class ReferenceVaeDecoder:
         stamp = chunk.header.stamp_ns + chunk.n_frames * self.clock.timebase.frame_ns
         header = replace(chunk.header, end_of_stream=False)
         state.header = header.at(stamp)
+        if not chunk.n_frames:
+            return iter(())
         return self._streamed(chunk.with_header(header), state)
 
     @torch.inference_mode()

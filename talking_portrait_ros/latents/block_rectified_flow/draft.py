@@ -23,7 +23,7 @@ from talking_portrait_ros.nn.memory import Memory
 from talking_portrait_ros.spaces import MOTION_WIDTH
 
 _LEAST_PX = 64  # of a rig
-_AT_ONCE = 4  # frames
+_AT_ONCE = 3  # frames: of a step of four, the last one alone is drawn after it has come
 
 
 @dataclass

@@ -58,6 +58,14 @@ def test_opencv_composes_within_two_grey_levels(
     assert np.percentile(np.abs(fast - exact), 99) <= 3
 
 
+def test_nothing_comes_of_an_empty_block(
+    decoder: ReferenceVaeDecoder, references: References
+) -> None:
+    state = decoder.start(references)
+    decoder.step(_block(decoder, 0, 5, 2), state)
+    assert decoder.step(_block(decoder, 5, 0, 0), state) == []
+
+
 def test_the_last_block_may_be_cut_short(
     decoder: ReferenceVaeDecoder, references: References
 ) -> None:
