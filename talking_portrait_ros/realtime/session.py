@@ -34,6 +34,7 @@ from talking_portrait_ros.stage import Degradable, Rung, Stage, outputs_of, requ
 from talking_portrait_ros.timebase import Timebase
 
 AnyStage = Stage[Any, Any, Any]
+MOST_WAITED_FRAMES = 50  # that a decoder draws the old portrait until the generator begins anew
 MOST_REPEATS = 12  # in a row; beyond, it is the newest chunk that was wrong
 
 
@@ -86,6 +87,7 @@ class Session:
         self._newest_ns = 0
         self._repeats = 0
         self._rung = 0
+        self._waited_frames = 0
 
     def renew(self, references: References) -> None:
         """Use these references from the next chunk on; they are encoded here and now.
@@ -95,6 +97,7 @@ class Session:
         """
         self._prepared = self.stage.start(references)
         self._references = references
+        self._waited_frames = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Let `epoch` be in force; lower ones are void."""
@@ -206,9 +209,21 @@ class Session:
         begins = isinstance(chunk, LatentBlock) and video_blocks.begins_a_session(
             chunk, timebase, continues=not jumped
         )
-        if not jumped and not begins and self._references is self._started_with:
+        if not jumped and not begins and not self._takes_the_new_portrait(chunk):
             return []
         return [output for output in self._finished(end_of_stream=False) if n_positions(output)]
+
+    def _takes_the_new_portrait(self, chunk: Chunk) -> bool:
+        """Whether the state gives way to one of other references here.
+
+        Video latents are those of one person, so a decoder waits for the generator to begin anew
+        with the new one, but not for ever: a recording never does.
+        """
+        if self._references is self._started_with:
+            return False
+        self._waited_frames += n_positions(chunk)
+        is_video = self.stage.in_space.startswith("video/")
+        return not is_video or self._waited_frames > MOST_WAITED_FRAMES
 
     def _opened_at(self, chunk: Chunk) -> Chunk | None:
         """A new state that begins with `chunk`; the part of it that a state can begin with."""

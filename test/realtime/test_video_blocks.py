@@ -115,13 +115,29 @@ def test_generator_that_begins_anew_gives_a_fresh_state_without_a_gap():
     assert (made.sessions[0].counts.jumps, made.sessions[0].counts.sessions) == (0, 2)
 
 
-def test_new_portrait_at_a_continuing_block_leaves_out_three_frames():
+def test_new_portrait_waits_for_latents_of_the_new_person():
+    """Those of the old one are drawn with the old portrait, whichever node was ready first."""
     made = chain()
-    first, second = blocks(4, 2)
-    outputs = drawn(made, [first])
+    outputs = drawn(made, blocks(4, 1))
     made.renew(portrait(10))
-    outputs += drawn(made, [second])
-    assert positions(outputs) == [*range(13), *range(16, 29)]
+    outputs += drawn(made, blocks(4, 2)[1:])
+    assert made.sessions[0].counts.sessions == 1
+    outputs += drawn(made, blocks(4, 1, first_frame=29))
+    assert positions(outputs) == list(range(42))
+    assert made.sessions[0].counts.sessions == 2
+    new = chain()
+    new.renew(portrait(10))
+    assert levels(outputs)[29:] == levels(drawn(new, blocks(4, 1)))
+    assert levels(outputs)[:29] == levels(drawn(chain(), blocks(4, 2)))
+
+
+def test_new_portrait_waits_two_seconds_where_no_generator_begins_anew():
+    made = chain()
+    stream = blocks(4, 6, values=np.tile(VALUES, (2, 1, 1, 1)))
+    outputs = drawn(made, stream[:1])
+    made.renew(portrait(10))
+    outputs += drawn(made, stream[1:])
+    assert positions(outputs) == [*range(13 + 48), *range(13 + 48 + 3, 93)]
 
 
 def test_other_convention_needs_no_lone_frame():
