@@ -22,7 +22,9 @@ COMMANDS = (
     "doctor",
     "evaluate",
     "reconstruct",
+    "record",
     "render",
+    "replay",
     "run",
     "train",
 )

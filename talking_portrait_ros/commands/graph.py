@@ -38,6 +38,7 @@ class Graph:
         parameters: ROS parameters per node name, on top of those that every node gets.
         common: ROS parameters that every node gets.
         respawn: start a process that dies anew; where not, its end is the end of all.
+        only: the nodes to start; empty: all of the layout.
     """
 
     layout: Layout
@@ -45,10 +46,13 @@ class Graph:
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     common: Mapping[str, Any] = field(default_factory=dict)
     respawn: bool = True
+    only: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> tuple[str, ...]:
         """The node processes, in the order in which they are started."""
+        if self.only:
+            return self.only
         optional = [name for name in OPTIONAL if name in self.parameters]
         return (*NODES[self.layout], *optional)
 

@@ -19,6 +19,7 @@ from talking_portrait_ros.commands.options import (
     device_option,
     latents_option,
     layout_option,
+    namespace_option,
     partner_options,
     portrait_option,
     preset_option,
@@ -68,7 +69,7 @@ class Sound:
 @preset_option()
 @latents_option()
 @device_option()
-@click.option("--namespace", default="", help="ROS namespace; one namespace is one avatar.")
+@namespace_option()
 def run(
     portraits: tuple[str, ...],
     audio: str | None,

@@ -65,6 +65,7 @@ class AvatarNode(LifecycleNode, Generic[P]):
             defaults,
             lambda: self._lifecycle_label == "unconfigured",
             on_change=lambda config: self.on_parameters(config),
+            admit=lambda config: self.admit_parameters(config),
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.EVENTS)
         self.create_timer(1.0, self._publish_diagnostics)
@@ -94,6 +95,9 @@ class AvatarNode(LifecycleNode, Generic[P]):
 
     def on_new_epoch(self) -> None:
         """Drop what is void: `epoch` is another one."""
+
+    def admit_parameters(self, config: P) -> None:
+        """A parameter is about to change; ValueError where the node cannot do with it."""
 
     def on_parameters(self, config: P) -> None:
         """A parameter has changed."""
@@ -125,9 +129,18 @@ class AvatarNode(LifecycleNode, Generic[P]):
             self.cleanup()
 
     def subscribe(
-        self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
+        self,
+        kind: type,
+        topic: str,
+        callback: Callable[[Any], None],
+        profile: QoSProfile,
+        *,
+        raw: bool = False,
     ) -> None:
-        """Hear a topic while the node is active, until `cleanup`. QoS trouble is counted."""
+        """Hear a topic while the node is active, until `cleanup`. QoS trouble is counted.
+
+        With `raw` the callback gets the bytes on the wire.
+        """
         events = SubscriptionEventCallbacks(
             incompatible_qos=lambda event: self._count_qos(topic, event),
             message_lost=lambda event: self._count_lost(event),
@@ -139,7 +152,9 @@ class AvatarNode(LifecycleNode, Generic[P]):
                 callback(message)
 
         self._topics.append(
-            self.create_subscription(kind, topic, heard, profile, event_callbacks=events)
+            self.create_subscription(
+                kind, topic, heard, profile, event_callbacks=events, raw=raw
+            )
         )
 
     def advertise(self, kind: type, topic: str, profile: QoSProfile) -> Publisher[Any]:

@@ -56,6 +56,9 @@ class StageParameters(AvatarParameters):
         "where its stages offer some",
         minimum=0.05, maximum=100.0,
     )  # fmt: skip
+    degrade: bool = param(
+        True, "step down to cheaper work when short of time; off, the pictures do not depend on it"
+    )
 
 
 class StageNode(AvatarNode[StageParameters]):
@@ -109,7 +112,8 @@ class StageNode(AvatarNode[StageParameters]):
         self._chain = Chain(stages)
         for kind, stage in stages:
             self._outlets[kind] = self._outlet(kind, stage)
-        self._ladder = Ladder(self._chain.rungs, self.config.budget)
+        rungs = self._chain.rungs if self.config.degrade else self._chain.rungs[:1]
+        self._ladder = Ladder(rungs, self.config.budget)
         self._rungs = self.advertise(DiagnosticStatus, "rungs", qos.RUNGS)
         self._tell_rung(self._ladder)
         source = INPUT_OF[self._kinds[0]]

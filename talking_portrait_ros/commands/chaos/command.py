@@ -17,6 +17,7 @@ from talking_portrait_ros.commands.chaos.drift import drift
 from talking_portrait_ros.commands.chaos.flush import flush
 from talking_portrait_ros.commands.chaos.garbage import garbage
 from talking_portrait_ros.commands.chaos.kill import kill
+from talking_portrait_ros.commands.chaos.lifecycle import lifecycle
 from talking_portrait_ros.commands.chaos.live import LiveAvatar
 from talking_portrait_ros.commands.chaos.load import load
 from talking_portrait_ros.commands.chaos.proofs import Proof
@@ -33,6 +34,7 @@ LIVE: dict[str, tuple[Live, str]] = {
     "load": (load, "busy cores and a slow decoder: pace, lag, recovery"),
     "flush": (flush, "interruptions at random moments: what is left of what was cut off"),
     "kill": (kill, "kill -9 of each node in speech: gaps, respawn, what is left behind"),
+    "lifecycle": (lifecycle, "every transition, Ctrl-C in every state, live changes, memory"),
     "garbage": (garbage, "messages that no decent node sends: memory, counters, resync"),
 }
 """Scenarios with a running avatar, which they harm while it talks."""
@@ -66,7 +68,7 @@ def chaos(
     """
     if is_list:
         for name, what in SCENARIOS.items():
-            click.echo(f"{name:8} {what}")
+            click.echo(f"{name:9} {what}")
         return
     check_names(scenarios)
     preset(preset_name)

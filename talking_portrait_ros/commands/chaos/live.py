@@ -17,6 +17,7 @@ import psutil
 
 if TYPE_CHECKING:
     from talking_portrait_ros.ros.probe import Probe, ShownFrame
+    from talking_portrait_ros.ros.steering import Steering
 
 NAMESPACE = "chaos"
 START_S = 60.0
@@ -44,13 +45,17 @@ class LiveAvatar:
         self._segments: set[str] = set()
         self._pids: set[int] = set()
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """With which a process gets into the avatar's domain."""
+        return {**os.environ, "ROS_DOMAIN_ID": str(self._domain)}
+
     def __enter__(self) -> LiveAvatar:
         from talking_portrait_ros.ros.probe import Probe
 
-        environment = {**os.environ, "ROS_DOMAIN_ID": str(self._domain)}
         command = [sys.executable, "-m", "talking_portrait_ros", "run", "--topic"]
         self._run = subprocess.Popen(
-            [*command, "--screen", "none", *self._words], env=environment,
+            [*command, "--screen", "none", *self._words], env=self.environment,
             stdout=self._log, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:
@@ -122,6 +127,12 @@ class LiveAvatar:
     def memory_mb(self) -> dict[str, float]:
         """Resident memory per node."""
         return {name: p.memory_info().rss / MIB for name, p in self.nodes().items()}
+
+    def steering(self, node: str) -> Steering:
+        """Lifecycle and parameters of a node."""
+        from talking_portrait_ros.ros.steering import Steering
+
+        return Steering(self.probe.node, node)
 
     def shown(self, from_ns: int, to_ns: int | None = None) -> list[ShownFrame]:
         """The frame periods that were on the screen between two times."""
