@@ -66,5 +66,7 @@ def record(boundaries: tuple[str, ...], output: str, seconds: float, namespace: 
     )  # fmt: skip
     code = run_graph(graph)
     if not Path(path, "metadata.yaml").is_file() and not code:
-        raise ValueError(f"output={output!r}: it ended before the avatar was heard; nothing is there")
+        raise ValueError(
+            f"output={output!r}: it ended before the avatar was heard; nothing is there"
+        )
     sys.exit(code)

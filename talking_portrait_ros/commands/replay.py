@@ -71,7 +71,7 @@ def replay(
     stages = nodes_after(chosen)
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as scratch:
         report = Path(scratch) / "report.json"
-        stage = {**stage_parameters(preset_name or bag.preset, stages, recording), "device": device}
+        stage = stage_parameters(preset_name or bag.preset, stages, recording, device)
         parameters: dict[str, dict[str, Any]] = {
             **dict.fromkeys(stages, stage),
             "screen": {
@@ -106,7 +106,7 @@ def last_boundary(topics: tuple[str, ...]) -> str:
 
 
 def stage_parameters(
-    preset_name: str, stages: tuple[str, ...], recording: str | None
+    preset_name: str, stages: tuple[str, ...], recording: str | None, device: str
 ) -> dict[str, Any]:
     """Parameters of the nodes with stages.
 
@@ -120,10 +120,12 @@ def stage_parameters(
     if "latents" in stages:
         with_recording(preset(preset_name), recording)
     elif recording is not None:
-        raise ValueError(f"latents={recording!r}: no generator runs behind this boundary; leave it")
+        raise ValueError(
+            f"latents={recording!r}: no generator runs behind this boundary; leave it"
+        )
     preset(preset_name)
     named = {} if recording is None else {"latents.file": str(Path(recording).resolve())}
-    return {**UNHURRIED, "preset": preset_name, **named}
+    return {**UNHURRIED, "preset": preset_name, "device": device, **named}
 
 
 def verdict(figures: dict[str, int]) -> str:

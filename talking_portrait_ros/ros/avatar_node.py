@@ -136,10 +136,17 @@ class AvatarNode(LifecycleNode, Generic[P]):
         profile: QoSProfile,
         *,
         raw: bool = False,
+        always: bool = False,
     ) -> None:
         """Hear a topic while the node is active, until `cleanup`. QoS trouble is counted.
 
-        With `raw` the callback gets the bytes on the wire.
+        Args:
+            kind: of message.
+            topic: its name.
+            callback: gets the message.
+            profile: quality of service.
+            raw: the callback gets the bytes on the wire instead.
+            always: hear it while the node is inactive too, as what is latched comes only once.
         """
         events = SubscriptionEventCallbacks(
             incompatible_qos=lambda event: self._count_qos(topic, event),
@@ -148,13 +155,11 @@ class AvatarNode(LifecycleNode, Generic[P]):
         )
 
         def heard(message: Any) -> None:
-            if self.working:
+            if self.working or always:
                 callback(message)
 
         self._topics.append(
-            self.create_subscription(
-                kind, topic, heard, profile, event_callbacks=events, raw=raw
-            )
+            self.create_subscription(kind, topic, heard, profile, event_callbacks=events, raw=raw)
         )
 
     def advertise(self, kind: type, topic: str, profile: QoSProfile) -> Publisher[Any]:

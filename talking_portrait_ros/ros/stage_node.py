@@ -127,10 +127,9 @@ class StageNode(AvatarNode[StageParameters]):
         # Kept across deactivation: a portrait may come while the node is idle.
         self._portraits = Mailbox(1, "drop_oldest")
         self._portrait_worker = Worker("portrait", self._portraits, self._renew)
-        references = self.create_subscription(
-            msg.References, "references", self._hear_references, qos.LATCHED
+        self.subscribe(
+            msg.References, "references", self._hear_references, qos.LATCHED, always=True
         )
-        self._topics.append(references)
 
     def activate(self) -> None:
         """Start the worker; the state starts with the first chunk."""

@@ -101,6 +101,8 @@ def invoke(*words):
             ["gone.safetensors", "no such file"],
         ),
         (["bench", "--json", "/nowhere/b.json"], ["/nowhere/b.json"]),
+        (["record", "--boundary", "audio", "--output", "/"], ["'/'", "another name"]),
+        (["replay", "no_such_folder"], ["no_such_folder", "talking-portrait record"]),
         (["bench", "--json", "/"], ["'/'", "folder"]),
         (["evaluate", "--clips", "/nowhere"], ["/nowhere"]),
         (["train", "audio-regression", "--steps", "0"], ["steps", "0"]),

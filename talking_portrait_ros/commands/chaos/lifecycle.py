@@ -275,8 +275,9 @@ def portrait_swapped(avatar: LiveAvatar, speech: F32) -> list[Proof]:
     """Another portrait, while the avatar talks: when it is seen, and what is seen until then."""
     avatar.probe.see_pictures()
     references = avatar.steering("references")
-    with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder, Voice(
-        avatar.probe, speech
+    with (
+        tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder,
+        Voice(avatar.probe, speech),
     ):
         avatar.wait(lambda: len(avatar.probe.pictures) > 10, 10, "no pictures come")
         seen = Watch(avatar)

@@ -65,7 +65,9 @@ class RecorderNode(AvatarNode[RecorderParameters]):
         self._flush = self.create_client(Trigger, "flush")
         for topic in self._topics_recorded:
             kind, profile = TOPICS[topic]
-            self.subscribe(kind, topic, self._keeper(topic), profile, raw=True)
+            self.subscribe(
+                kind, topic, self._keeper(topic), profile, raw=True, always=topic in LATCHED
+            )
         self.subscribe(DiagnosticArray, "/diagnostics", self._hear_diagnostics, qos.EVENTS)
 
     def activate(self) -> None:
@@ -93,7 +95,9 @@ class RecorderNode(AvatarNode[RecorderParameters]):
     def vitals(self) -> dict[str, str]:
         """Messages per topic."""
         bag = self._bag
-        return {f"recorded_{topic}": str(n) for topic, n in (bag.n_messages if bag else {}).items()}
+        return {
+            f"recorded_{topic}": str(n) for topic, n in (bag.n_messages if bag else {}).items()
+        }
 
     def _run(self) -> None:
         """The recorder's thread."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+from talking_portrait_ros import msg
 from talking_portrait_ros.config import param
 from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters
 from talking_portrait_ros.ros.bag import TOPICS, Bag, Recorded
@@ -51,6 +52,7 @@ class ReplayerNode(AvatarNode[ReplayerParameters]):
         """Prepare."""
         super().__init__("replayer", defaults or ReplayerParameters())
         self._stop = Event()
+        self._portrait: msg.References | None = None
 
     def configure(self) -> None:
         """Open the recording, offer its topics."""
@@ -58,10 +60,10 @@ class ReplayerNode(AvatarNode[ReplayerParameters]):
         missing = {BOUNDARIES[self.config.boundary][0], "references"} - set(bag.topics)
         if missing:
             raise ValueError(
-                f"recording={self.config.recording!r} holds no {' and no '.join(sorted(missing))}; "
-                f"it holds {', '.join(bag.topics)}"
+                f"recording={self.config.recording!r} lacks {' and '.join(sorted(missing))}; it holds "
+                f"{', '.join(bag.topics)}"
             )
-        self._bag = bag
+        self._bag, self._portrait = bag, None
         self._sent = tuple(topic for topic in topics_until(self.config.boundary)
                            if topic in bag.topics)  # fmt: skip
         self._outputs = {topic: self.advertise(*_wire(topic)) for topic in self._sent}
@@ -118,12 +120,20 @@ class ReplayerNode(AvatarNode[ReplayerParameters]):
             wait_ns = item.arrived_ns + moved_ns - self.now_ns()
             if self._stop.wait(max(0.0, wait_ns / 1e9)):
                 return
-            if item.topic != "references":
-                stamp_ns = time_from_msg(item.message.header.stamp) + moved_ns
-                item.message.header.stamp = time_to_msg(stamp_ns)
+            if item.topic == "references":
+                self._send_portrait(item.message)
+                continue
+            stamp_ns = time_from_msg(item.message.header.stamp) + moved_ns
+            item.message.header.stamp = time_to_msg(stamp_ns)
             if epoch is not None and hasattr(item.message, "epoch"):
                 item.message.epoch = epoch
             self._outputs[item.topic].publish(item.message)
+
+    def _send_portrait(self, portrait: msg.References) -> None:
+        """Send it if it is another one: a state begins anew where a portrait comes in."""
+        if portrait != self._portrait:
+            self._portrait = portrait
+            self._outputs["references"].publish(portrait)
 
     def _wait_until_calm(self) -> None:
         """Until no picture has come for a second."""
