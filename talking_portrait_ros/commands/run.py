@@ -7,14 +7,20 @@ import os
 import re
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
-from talking_portrait_ros.commands.graph import Graph, Layout, run_graph
+from talking_portrait_ros.commands.graph import (
+    NODES,
+    OPTIONAL,
+    Graph,
+    Layout,
+    run_graph,
+)
 from talking_portrait_ros.commands.options import (
     device_option,
     latents_option,
@@ -70,6 +76,11 @@ class Sound:
 @latents_option()
 @device_option()
 @namespace_option()
+@click.option(
+    "--only",
+    metavar="NODES",
+    help="Start only these nodes here, separated by commas; the others run on other hosts.",
+)
 def run(
     portraits: tuple[str, ...],
     audio: str | None,
@@ -84,8 +95,12 @@ def run(
     recording: str | None,
     device: str,
     namespace: str,
+    only: str | None,
 ) -> None:
     """Run the live graph: one process per stage, real topics."""
+    chosen = choose_nodes(only, layout)
+    if chosen and "audio" not in chosen:
+        topic = topic or not (audio or mic or say)
     sound = choose_sound(audio, mic, say, topic)
     other = choose_partner(partner, partner_mic)
     check_screen(screen)
@@ -100,11 +115,26 @@ def run(
         graph = build_graph(
             layout, paths, sound, screen, preset_name, device, report, namespace, recording, other
         )
-        code = run_graph(graph)
+        code = run_graph(replace(graph, only=chosen))
         figures = json.loads(report.read_text()) if report.exists() else {"frames": 0}
         if figures["frames"]:
             Console().print(latency_table(figures))
     sys.exit(code)
+
+
+def choose_nodes(only: str | None, layout: Layout) -> tuple[str, ...]:
+    """The nodes to start here; none named: all of them.
+
+    Raises:
+        ValueError: one that the layout does not have; lists those that it has.
+    """
+    names = tuple(only.split(",")) if only is not None else ()
+    for name in names:
+        if name not in (*NODES[layout], *OPTIONAL):
+            raise ValueError(
+                f"only={name!r}: layout {layout} has {', '.join((*NODES[layout], *OPTIONAL))}"
+            )
+    return names
 
 
 def build_graph(

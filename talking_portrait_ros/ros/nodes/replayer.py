@@ -57,11 +57,11 @@ class ReplayerNode(AvatarNode[ReplayerParameters]):
     def configure(self) -> None:
         """Open the recording, offer its topics."""
         bag = Bag(self.config.recording)
-        missing = {BOUNDARIES[self.config.boundary][0], "references"} - set(bag.topics)
-        if missing:
+        lacks = {BOUNDARIES[self.config.boundary][0], "references"} - set(bag.topics)
+        if lacks:
             raise ValueError(
-                f"recording={self.config.recording!r} lacks {' and '.join(sorted(missing))}; it holds "
-                f"{', '.join(bag.topics)}"
+                f"recording={self.config.recording!r} lacks {' and '.join(sorted(lacks))}; "
+                f"it holds {', '.join(bag.topics)}"
             )
         self._bag, self._portrait = bag, None
         self._sent = tuple(topic for topic in topics_until(self.config.boundary)
