@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from talking_portrait_ros.chunks import F32
-from talking_portrait_ros.commands.bench import speech
+from talking_portrait_ros.commands.chaos.avatars import avatars
 from talking_portrait_ros.commands.chaos.drift import drift
 from talking_portrait_ros.commands.chaos.flush import flush
 from talking_portrait_ros.commands.chaos.garbage import garbage
@@ -22,12 +21,12 @@ from talking_portrait_ros.commands.chaos.lifecycle import lifecycle
 from talking_portrait_ros.commands.chaos.live import LiveAvatar
 from talking_portrait_ros.commands.chaos.load import load
 from talking_portrait_ros.commands.chaos.proofs import Proof
+from talking_portrait_ros.commands.chaos.voice import spoken
 from talking_portrait_ros.commands.graph import Layout, require_ros
 from talking_portrait_ros.commands.load import machine_name
 from talking_portrait_ros.commands.options import check_json_path, layout_option, preset_option
 from talking_portrait_ros.presets import preset
 
-AUDIBLE = 1e-3
 Live = Callable[[LiveAvatar, F32, bool], list[Proof]]
 Simulated = Callable[[bool], list[Proof]]
 Apart = Callable[[str, bool], list[Proof]]
@@ -47,6 +46,7 @@ SIMULATED: dict[str, tuple[Simulated, str]] = {
 """Scenarios that need no avatar, because real time would be too long."""
 
 APART: dict[str, tuple[Apart, str]] = {
+    "avatars": (avatars, "two in two namespaces: cross-talk, memory"),
     "hosts": (hosts, "two and three hosts, made as root, on a link that delays, loses, breaks"),
 }
 """Scenarios that make avatars themselves; they run where they are asked for by name."""
@@ -129,12 +129,6 @@ def measured_live(scenario: Live, avatar: LiveAvatar, full: bool) -> list[Proof]
             Proof("exit code of the run", float(avatar.exit_code() or 0), "", 0),
             Proof("tracebacks in the log", avatar.log().count("Traceback"), "", 0),
         ]
-
-
-def spoken() -> F32:
-    """Speech without a pause at its end."""
-    samples = speech()
-    return samples[: int(np.flatnonzero(np.abs(samples) > AUDIBLE)[-1])]
 
 
 def report(found: dict[str, list[Proof]], preset_name: str, layout: Layout) -> dict[str, Any]:

@@ -101,7 +101,8 @@ def hosts(preset_name: str, full: bool) -> list[Proof]:
     """What crosses the link, then two and three hosts on a link that is bad."""
     require_rights()
     seconds = 60.0 if full else 8.0
-    proofs = rates(preset_name); print(*[p.line() for p in proofs], sep="\n")
+    proofs = rates(preset_name)
+    print(*[p.line() for p in proofs], sep="\n")
     for name, placed in {"two hosts": TWO, "three hosts": THREE}.items():
         with HostsAvatar(preset_name, placed) as avatar:
             for link, condition in LINKS.items():
