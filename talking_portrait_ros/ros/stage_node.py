@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
@@ -30,8 +30,10 @@ from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters, d
 from talking_portrait_ros.ros.direction_input import DirectionInput
 from talking_portrait_ros.ros.outlets import WIRES, ChunkOutlet, FramesOutlet, Outlet
 from talking_portrait_ros.ros.parameters import ParameterSet
-from talking_portrait_ros.ros.partner_input import PartnerInput
 from talking_portrait_ros.stage import Stage
+
+if TYPE_CHECKING:
+    from talking_portrait_ros.ros.partner_input import PartnerInput
 
 AUDIO_CHUNKS_PER_FRAME = 2  # of 20 ms
 INPUT_OF = {"features": "audio", "latents": "features", "frames": "latents"}
@@ -119,6 +121,9 @@ class StageNode(AvatarNode[StageParameters]):
         source = INPUT_OF[self._kinds[0]]
         self.subscribe(WIRES[source].kind, source, self._hear, qos.STREAM)
         if source == "audio":
+            # Here, because it loads scipy.signal: the other nodes are back sooner without.
+            from talking_portrait_ros.ros.partner_input import PartnerInput
+
             self._partner = PartnerInput(self)
         for _, stage in stages:
             director = getattr(stage, "director", None)
