@@ -26,6 +26,7 @@ COMMANDS = (
     "render",
     "replay",
     "run",
+    "soak",
     "train",
 )
 

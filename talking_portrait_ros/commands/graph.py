@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from talking_portrait_ros.ros.shared_memory import remove_dead_segments
+from talking_portrait_ros.ros.spare import SPARE
 
 Layout = Literal["split", "fused"]
 NODES: Mapping[str, tuple[str, ...]] = {
     "split": ("references", "screen", "frames", "latents", "features", "audio"),
     "fused": ("references", "screen", "fused", "audio"),
 }
+SPARED = ("latents", "frames", "fused", "screen")  # loading is what keeps them from being back
 OPTIONAL = ("partner",)  # started where they are given parameters
 INTERRUPTED = (130, 143)
 
@@ -39,6 +41,7 @@ class Graph:
         common: ROS parameters that every node gets.
         respawn: start a process that dies anew; where not, its end is the end of all.
         only: the nodes to start; empty: all of the layout.
+        spares: the nodes beside which a loaded process waits to take over.
     """
 
     layout: Layout
@@ -47,6 +50,7 @@ class Graph:
     common: Mapping[str, Any] = field(default_factory=dict)
     respawn: bool = True
     only: tuple[str, ...] = ()
+    spares: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -55,6 +59,10 @@ class Graph:
             return self.only
         optional = [name for name in OPTIONAL if name in self.parameters]
         return (*NODES[self.layout], *optional)
+
+    def preset_of(self, node: str) -> str:
+        """The preset that a node is told; empty for nodes without stages."""
+        return str(self.parameters.get(node, {}).get("preset", ""))
 
     def command(self, node: str, folder: Path) -> str:
         """The shell command of one node; writes its parameter file into `folder`."""
@@ -107,7 +115,9 @@ def run_graph(graph: Graph, output: TextIO | None = None) -> int:
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
         for node in graph.nodes:
-            manager.add_process(node, graph.command(node, Path(folder)), env=environment)
+            spare = {SPARE: graph.preset_of(node)} if node in graph.spares else {}
+            command = graph.command(node, Path(folder))
+            manager.add_process(node, command, env={**environment, **spare})
         manager.loop()
     remove_dead_segments()
     code = int(manager.returncode or 0)

@@ -17,6 +17,7 @@ from rich.console import Console
 from talking_portrait_ros.commands.graph import (
     NODES,
     OPTIONAL,
+    SPARED,
     Graph,
     Layout,
     run_graph,
@@ -81,6 +82,11 @@ class Sound:
     metavar="NODES",
     help="Start only these nodes here, separated by commas; the others run on other hosts.",
 )
+@click.option(
+    "--spares",
+    is_flag=True,
+    help=f"Keep a loaded process beside {', '.join(SPARED)}, which takes over when one dies.",
+)
 def run(
     portraits: tuple[str, ...],
     audio: str | None,
@@ -96,6 +102,7 @@ def run(
     device: str,
     namespace: str,
     only: str | None,
+    spares: bool,
 ) -> None:
     """Run the live graph: one process per stage, real topics."""
     chosen = choose_nodes(only, layout)
@@ -115,7 +122,7 @@ def run(
         graph = build_graph(
             layout, paths, sound, screen, preset_name, device, report, namespace, recording, other
         )
-        code = run_graph(replace(graph, only=chosen))
+        code = run_graph(replace(graph, only=chosen, spares=SPARED if spares else ()))
         figures = json.loads(report.read_text()) if report.exists() else {"frames": 0}
         if figures["frames"]:
             Console().print(latency_table(figures))

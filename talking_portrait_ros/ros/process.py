@@ -13,6 +13,7 @@ import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from talking_portrait_ros.ros import spare
 from talking_portrait_ros.ros.avatar_node import AvatarNode
 from talking_portrait_ros.ros.shared_memory import remove_dead_segments
 
@@ -41,7 +42,9 @@ def make_executor(context: rclpy.Context | None = None) -> Executor:
     return SingleThreadedExecutor(context=context)
 
 
-def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
+def run_node(
+    build: Callable[[], AvatarNode[Any]], prepare: Callable[[str], None] = lambda preset: None
+) -> int:
     """Run one node until Ctrl-C, SIGTERM or its own end; the exit code.
 
     A signal only sets a flag, so that the node finishes what it has open (recordings, devices)
@@ -49,11 +52,14 @@ def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
 
     Args:
         build: makes the node, once rclpy is ready.
+        prepare: loads what takes time, for a preset; what a spare does before it waits.
 
     Returns:
         0 for every ordinary end, 2 where the node could not be made for a user's mistake or ends
         the process because it failed.
     """
+    if not spare.may_begin(prepare):
+        return 0
     stopped: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda which, _frame: stopped.append(which))

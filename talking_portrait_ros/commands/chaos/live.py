@@ -40,9 +40,12 @@ class LiveAvatar:
 
     probe: Probe
 
-    def __init__(self, preset_name: str, layout: str, namespace: str = NAMESPACE) -> None:
+    def __init__(
+        self, preset_name: str, layout: str, namespace: str = NAMESPACE, spares: bool = False
+    ) -> None:
         """Prepare; the processes start with the context."""
         self._words = ["--preset", preset_name, "--layout", layout, "--namespace", namespace]
+        self._words += ["--spares"] * spares
         self._namespace = namespace
         self._runs: list[subprocess.Popen[bytes]] = []
         self._domain = 10 + os.getpid() % 80
@@ -102,13 +105,13 @@ class LiveAvatar:
     def nodes(self) -> dict[str, psutil.Process]:
         """The node processes that live now."""
         found = {}
-        for process in self._descendants():
+        for process in sorted(self._descendants(), key=psutil.Process.create_time):
             try:
                 name = NODE.search(" ".join(process.cmdline()))
             except psutil.Error:
                 continue
             if name and process.cmdline()[0].endswith(Path(sys.executable).name):
-                found[name[1]] = process
+                found.setdefault(name[1], process)  # the oldest; the younger one is its spare
         return found
 
     def note_resources(self) -> None:
