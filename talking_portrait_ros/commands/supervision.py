@@ -39,7 +39,8 @@ class NodePrinter(Printer):  # type: ignore[misc]
 class _Spares:
     """Starts the lives of one node, each by giving its waiting spare the go.
 
-    A spare has loaded all that takes time and reads its standard input; that ends with us.
+    A spare has loaded all that takes time and reads its standard input; that ends with us. It
+    has to set its own signal handlers, as nodes do: it inherits that we ignore the signals.
     """
 
     def __init__(self) -> None:
