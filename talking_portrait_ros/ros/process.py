@@ -17,9 +17,10 @@ from talking_portrait_ros.ros import spare
 from talking_portrait_ros.ros.avatar_node import AvatarNode
 from talking_portrait_ros.ros.shared_memory import remove_dead_segments
 
-# Fast DDS profiles: for this host alone, and for several hosts.
+# Fast DDS profiles: for this host alone, and for several hosts (of Fast DDS 2: the plain one).
 LOCALHOST = Path(__file__).with_name("fastdds_localhost.xml")
-SUBNET = Path(__file__).with_name("fastdds.xml")
+SUBNET = Path(__file__).with_name("fastdds_hosts.xml")
+SUBNET_2 = Path(__file__).with_name("fastdds.xml")
 WAKE_S = 0.1
 
 
@@ -28,7 +29,8 @@ def set_environment() -> None:
     older = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
     profiles = "FASTRTPS_DEFAULT_PROFILES_FILE" if older else "FASTDDS_DEFAULT_PROFILES_FILE"
     reach = os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault(profiles, str(LOCALHOST if reach == "LOCALHOST" else SUBNET))
+    wide = SUBNET_2 if older else SUBNET
+    os.environ.setdefault(profiles, str(LOCALHOST if reach == "LOCALHOST" else wide))
     # Idle threads of torch sleep: the nodes share few cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

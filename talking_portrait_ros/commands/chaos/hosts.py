@@ -102,7 +102,6 @@ def hosts(preset_name: str, full: bool) -> list[Proof]:
     require_rights()
     seconds = 60.0 if full else 8.0
     proofs = rates(preset_name)
-    print(*[p.line() for p in proofs], sep="\n")
     for name, placed in {"two hosts": TWO, "three hosts": THREE}.items():
         with HostsAvatar(preset_name, placed) as avatar:
             for link, condition in LINKS.items():
