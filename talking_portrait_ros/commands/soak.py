@@ -179,4 +179,5 @@ def plot(samples: list[Sample], path: Path) -> None:
         axis.set_ylabel(label)
         axis.legend(loc="upper left", fontsize="small", ncols=3)
     axes[-1].set_xlabel("minutes")
-    FigureCanvasAgg(figure).print_png(str(path))
+    FigureCanvasAgg(figure)
+    figure.savefig(path, format="png")

@@ -140,13 +140,8 @@ class AvatarNode(LifecycleNode, Generic[P]):
     ) -> None:
         """Hear a topic while the node is active, until `cleanup`. QoS trouble is counted.
 
-        Args:
-            kind: of message.
-            topic: its name.
-            callback: gets the message.
-            profile: quality of service.
-            raw: the callback gets the bytes on the wire instead.
-            always: hear it while the node is inactive too, as what is latched comes only once.
+        With `raw` the callback gets the bytes on the wire. What is latched comes only once and
+        has to be heard `always`, while the node is inactive too.
         """
         events = SubscriptionEventCallbacks(
             incompatible_qos=lambda event: self._count_qos(topic, event),

@@ -104,7 +104,7 @@ class LiveAvatar:
 
     def nodes(self) -> dict[str, psutil.Process]:
         """The node processes that live now."""
-        found = {}
+        found: dict[str, psutil.Process] = {}
         for process in sorted(self._descendants(), key=psutil.Process.create_time):
             try:
                 name = NODE.search(" ".join(process.cmdline()))
