@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
@@ -18,6 +18,7 @@ from std_msgs.msg import UInt32
 from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.realtime.epochs import EpochWatch
 from talking_portrait_ros.ros import qos
+from talking_portrait_ros.ros.diagnostics import diagnostics_msg
 from talking_portrait_ros.ros.parameters import ParameterSet
 
 Return = TransitionCallbackReturn
@@ -129,19 +130,12 @@ class AvatarNode(LifecycleNode, Generic[P]):
             self.cleanup()
 
     def subscribe(
-        self,
-        kind: type,
-        topic: str,
-        callback: Callable[[Any], None],
-        profile: QoSProfile,
-        *,
-        raw: bool = False,
-        always: bool = False,
-    ) -> None:
+        self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile,
+        *, raw: bool = False, always: bool = False,
+    ) -> None:  # fmt: skip
         """Hear a topic while the node is active, until `cleanup`. QoS trouble is counted.
 
-        With `raw` the callback gets the bytes on the wire. What is latched comes only once and
-        has to be heard `always`, while the node is inactive too.
+        `raw`: the callback gets bytes. `always`: while inactive too; latched ones come but once.
         """
         events = SubscriptionEventCallbacks(
             incompatible_qos=lambda event: self._count_qos(topic, event),
@@ -296,16 +290,8 @@ class AvatarNode(LifecycleNode, Generic[P]):
             **{name: str(value) for name, value in sorted(self.counts.items())},
             **self.vitals(),
         }
-        status = DiagnosticStatus(
-            level=level,
-            name=self.get_fully_qualified_name(),
-            message=text,
-            hardware_id="none",
-            values=[KeyValue(key=key, value=value) for key, value in lines.items()],
-        )
-        report = DiagnosticArray(status=[status])
-        report.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(report)
+        name, stamp = self.get_fully_qualified_name(), self.get_clock().now().to_msg()
+        self._diagnostics.publish(diagnostics_msg(name, level, text, lines, stamp))
 
 
 def described(error: Exception) -> str:
