@@ -50,12 +50,20 @@ def supervise():
             process.wait(20)
 
 
+def is_ours(process):
+    try:
+        words = process.cmdline()
+    except psutil.Error:  # it has just died
+        return False
+    return "-S" in words and "alive" in " ".join(words)
+
+
 def living(process, n):
     """The `n` processes that sleep below the supervisor, once they are there."""
     deadline = time.monotonic() + 20
     while True:
         below = psutil.Process(process.pid).children(recursive=True)
-        found = [p for p in below if "alive" in " ".join(p.cmdline()) and "-S" in p.cmdline()]
+        found = [p for p in below if is_ours(p)]
         if len(found) == n:
             return found
         assert time.monotonic() < deadline
