@@ -36,7 +36,7 @@ setup(
         "torch>=2.4",
     ],
     extras_require={
-        "live": ["honcho>=1.1", "pygame-ce>=2.4", "PyAudio>=0.2.14", "PyYAML>=6"],
+        "live": ["honcho>=1.1", "pygame-ce>=2.4", "PyAudio>=0.2.14", "PyYAML>=6", "rosbags>=0.11"],
         "faces": ["mediapipe>=0.10.14,<0.10.15"],
         "speech": ["espeakng-loader>=0.2"],
     },

@@ -22,8 +22,11 @@ COMMANDS = (
     "doctor",
     "evaluate",
     "reconstruct",
+    "record",
     "render",
+    "replay",
     "run",
+    "soak",
     "train",
 )
 

@@ -25,7 +25,8 @@ from talking_portrait_ros.commands.options import (
     portrait_option,
     preset_option,
 )
-from talking_portrait_ros.commands.run import Sound, build_graph, check_portraits, file_sound
+from talking_portrait_ros.commands.run import build_graph, check_portraits
+from talking_portrait_ros.commands.sounds import Sound, file_sound
 from talking_portrait_ros.commands.tables import figures_table, latency_table, load_table
 from talking_portrait_ros.device import require_device
 from talking_portrait_ros.presets import FRAMES, LATENTS, SKETCHES, preset, with_recording

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from talking_portrait_ros.ros.shared_memory import remove_dead_segments
+from talking_portrait_ros.ros.spare import SPARE
 
 Layout = Literal["split", "fused"]
 NODES: Mapping[str, tuple[str, ...]] = {
     "split": ("references", "screen", "frames", "latents", "features", "audio"),
     "fused": ("references", "screen", "fused", "audio"),
 }
+SPARED = ("latents", "frames", "fused", "screen")  # loading is what keeps them from being back
 OPTIONAL = ("partner",)  # started where they are given parameters
 INTERRUPTED = (130, 143)
 
@@ -38,6 +40,8 @@ class Graph:
         parameters: ROS parameters per node name, on top of those that every node gets.
         common: ROS parameters that every node gets.
         respawn: start a process that dies anew; where not, its end is the end of all.
+        only: the nodes to start; empty: all of the layout.
+        spares: the nodes beside which a loaded process waits to take over.
     """
 
     layout: Layout
@@ -45,12 +49,20 @@ class Graph:
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     common: Mapping[str, Any] = field(default_factory=dict)
     respawn: bool = True
+    only: tuple[str, ...] = ()
+    spares: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> tuple[str, ...]:
         """The node processes, in the order in which they are started."""
+        if self.only:
+            return self.only
         optional = [name for name in OPTIONAL if name in self.parameters]
         return (*NODES[self.layout], *optional)
+
+    def preset_of(self, node: str) -> str:
+        """The preset that a node is told; empty for nodes without stages."""
+        return str(self.parameters.get(node, {}).get("preset", ""))
 
     def command(self, node: str, folder: Path) -> str:
         """The shell command of one node; writes its parameter file into `folder`."""
@@ -103,7 +115,9 @@ def run_graph(graph: Graph, output: TextIO | None = None) -> int:
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
         for node in graph.nodes:
-            manager.add_process(node, graph.command(node, Path(folder)), env=environment)
+            spare = {SPARE: graph.preset_of(node)} if node in graph.spares else {}
+            command = graph.command(node, Path(folder))
+            manager.add_process(node, command, env={**environment, **spare})
         manager.loop()
     remove_dead_segments()
     code = int(manager.returncode or 0)

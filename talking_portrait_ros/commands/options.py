@@ -85,6 +85,13 @@ def layout_option() -> Decorator:
     )
 
 
+def namespace_option() -> Decorator:
+    """--namespace."""
+    return click.option(
+        "--namespace", default="", help="ROS namespace; one namespace is one avatar."
+    )
+
+
 def require_other_file(output: Path | None, audio: str) -> None:
     """Refuse to write a video over the sound that it is made from.
 

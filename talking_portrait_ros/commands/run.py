@@ -7,41 +7,37 @@ import os
 import re
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
-from talking_portrait_ros.commands.graph import Graph, Layout, run_graph
+from talking_portrait_ros.commands.graph import (
+    NODES,
+    OPTIONAL,
+    SPARED,
+    Graph,
+    Layout,
+    run_graph,
+)
 from talking_portrait_ros.commands.options import (
     device_option,
     latents_option,
     layout_option,
+    namespace_option,
     partner_options,
     portrait_option,
     preset_option,
     require_other_file,
 )
+from talking_portrait_ros.commands.sounds import Sound, choose_partner, choose_sound
 from talking_portrait_ros.commands.tables import latency_table
 from talking_portrait_ros.device import require_device
 from talking_portrait_ros.frames.references import AVATAR, load_references
 from talking_portrait_ros.presets import Preset, preset, with_recording
 from talking_portrait_ros.screen.sinks import parse_screen
-
-
-@dataclass(frozen=True)
-class Sound:
-    """Where the sound comes from: a source of the audio node and its parameters."""
-
-    source: str
-    parameters: dict[str, Any]
-
-    @property
-    def ends(self) -> bool:
-        """True where the sound has an end, with which the run ends."""
-        return self.source in ("file", "say")
 
 
 @click.command()
@@ -68,7 +64,17 @@ class Sound:
 @preset_option()
 @latents_option()
 @device_option()
-@click.option("--namespace", default="", help="ROS namespace; one namespace is one avatar.")
+@namespace_option()
+@click.option(
+    "--only",
+    metavar="NODES",
+    help="Start only these nodes here, separated by commas; the others run on other hosts.",
+)
+@click.option(
+    "--spares",
+    is_flag=True,
+    help=f"Keep a loaded process beside {', '.join(SPARED)}, which takes over when one dies.",
+)
 def run(
     portraits: tuple[str, ...],
     audio: str | None,
@@ -83,8 +89,13 @@ def run(
     recording: str | None,
     device: str,
     namespace: str,
+    only: str | None,
+    spares: bool,
 ) -> None:
     """Run the live graph: one process per stage, real topics."""
+    chosen = choose_nodes(only, layout)
+    if chosen and "audio" not in chosen:
+        topic = topic or not (audio or mic or say)
     sound = choose_sound(audio, mic, say, topic)
     other = choose_partner(partner, partner_mic)
     check_screen(screen)
@@ -99,11 +110,26 @@ def run(
         graph = build_graph(
             layout, paths, sound, screen, preset_name, device, report, namespace, recording, other
         )
-        code = run_graph(graph)
+        code = run_graph(replace(graph, only=chosen, spares=SPARED if spares else ()))
         figures = json.loads(report.read_text()) if report.exists() else {"frames": 0}
         if figures["frames"]:
             Console().print(latency_table(figures))
     sys.exit(code)
+
+
+def choose_nodes(only: str | None, layout: Layout) -> tuple[str, ...]:
+    """The nodes to start here; none named: all of them.
+
+    Raises:
+        ValueError: one that the layout does not have; lists those that it has.
+    """
+    names = tuple(only.split(",")) if only is not None else ()
+    for name in names:
+        if name not in (*NODES[layout], *OPTIONAL):
+            raise ValueError(
+                f"only={name!r}: layout {layout} has {', '.join((*NODES[layout], *OPTIONAL))}"
+            )
+    return names
 
 
 def build_graph(
@@ -159,80 +185,6 @@ def algorithmic_ms(chosen: Preset) -> float:
 
     pipeline = build_pipeline(chosen)
     return 1000 * pipeline.delay_samples / pipeline.timebase.sample_rate_hz
-
-
-def choose_sound(audio: str | None, mic: str | None, say: str | None, topic: bool) -> Sound:
-    """The one source that was asked for, checked.
-
-    Raises:
-        ValueError: none or several, or one that is not there.
-    """
-    given = [
-        name
-        for name, is_given in (
-            ("--audio", audio is not None),
-            ("--mic", mic is not None),
-            ("--say", say is not None),
-            ("--topic", topic),
-        )
-        if is_given
-    ]
-    if len(given) != 1:
-        got = " and ".join(given) or "none"
-        raise ValueError(f"sound: {got} given; choose one of --audio, --mic, --say, --topic")
-    if audio is not None:
-        return file_sound(audio)
-    if mic is not None:
-        check_microphone(mic)
-        return Sound("mic", {"device": mic})
-    if say is not None:
-        from talking_portrait_ros.audio.speech import SpeechRequest
-
-        SpeechRequest(say)
-        return Sound("say", {"text": say})
-    return Sound("topic", {})
-
-
-def choose_partner(file: str | None, mic: str | None) -> Sound | None:
-    """Where the partner's sound comes from, checked; None where only a topic may bring it.
-
-    Raises:
-        ValueError: both are given, or one that is not there.
-    """
-    if file is not None and mic is not None:
-        raise ValueError("partner: --partner and --partner-mic given; choose one of them")
-    if file is not None:
-        return file_sound(file)
-    if mic is not None:
-        check_microphone(mic, "--partner-mic")
-        return Sound("mic", {"device": mic})
-    return None
-
-
-def file_sound(file: str) -> Sound:
-    """A sound file that can be read.
-
-    Raises:
-        ValueError: it cannot.
-    """
-    from talking_portrait_ros.audio.files import FileSource
-
-    FileSource(file).close()
-    return Sound("file", {"file": str(Path(file).resolve())})
-
-
-def check_microphone(device: str, option: str = "--mic") -> None:
-    """Refuse a microphone that cannot be opened.
-
-    Raises:
-        ValueError: there is none of that name (lists those there are), or no PyAudio.
-    """
-    from talking_portrait_ros.audio.microphone import MicSource
-
-    try:
-        MicSource(device).close()
-    except RuntimeError as error:
-        raise ValueError(f"{option}: {error}") from error
 
 
 def check_portraits(portraits: tuple[str, ...]) -> list[str]:

@@ -7,18 +7,24 @@ user's mistake (code 2); what was killed or broke off is started again, and the 
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
+from contextlib import suppress
 from multiprocessing import Event
 from multiprocessing.synchronize import Event as EventType
+from threading import Timer
 from typing import Any
 
 from honcho.manager import SYSTEM_PRINTER_NAME, Manager
 from honcho.printer import Printer
-from honcho.process import Process
+from honcho.process import Popen, Process
+
+from talking_portrait_ros.ros.spare import SPARE
 
 ENDS = (0, 2)
 SHORT_LIFE_S = 5.0
 SHORT_LIVES = 3
+SPARE_AFTER_S = 5.0  # from the start of a life, so that the spare of the next does not delay it
 
 
 class NodePrinter(Printer):  # type: ignore[misc]
@@ -30,6 +36,39 @@ class NodePrinter(Printer):  # type: ignore[misc]
             super().write(message)
 
 
+class _Spares:
+    """Starts the lives of one node, each by giving its waiting spare the go.
+
+    A spare has loaded all that takes time and reads its standard input; that ends with us. It
+    has to set its own signal handlers, as nodes do: it inherits that we ignore the signals.
+    """
+
+    def __init__(self) -> None:
+        """No spare waits yet."""
+        self._waiting: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, cmd: str, **options: Any) -> subprocess.Popen[bytes]:
+        """The process of a life, as honcho's own Popen."""
+        child, self._waiting = self._waiting or self._begun(cmd, options), None
+        if child.poll() is not None:
+            child = self._begun(cmd, options)
+        assert child.stdin is not None
+        with suppress(BrokenPipeError):
+            child.stdin.write(b"go\n")
+            child.stdin.flush()
+        timer = Timer(SPARE_AFTER_S, self._prepare, (cmd, options))
+        timer.daemon = True
+        timer.start()
+        return child
+
+    def _prepare(self, cmd: str, options: dict[str, Any]) -> None:
+        self._waiting = self._begun(cmd, options)
+
+    def _begun(self, cmd: str, options: dict[str, Any]) -> subprocess.Popen[bytes]:
+        child: subprocess.Popen[bytes] = Popen(cmd, stdin=subprocess.PIPE, **options)
+        return child
+
+
 class _Respawned(Process):  # type: ignore[misc]
     """A process with many lives; runs in a process of its own, as honcho has it."""
 
@@ -39,6 +78,8 @@ class _Respawned(Process):  # type: ignore[misc]
         self._ending = ending
         self._short_lives = 0
         self._returncode = 0
+        if SPARE in self.env:
+            self._child_ctor = _Spares()
 
     def run(self, events: Any = None, ignore_signals: bool = False) -> None:
         """Live until an end that is one."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
@@ -18,6 +18,7 @@ from std_msgs.msg import UInt32
 from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.realtime.epochs import EpochWatch
 from talking_portrait_ros.ros import qos
+from talking_portrait_ros.ros.diagnostics import diagnostics_msg
 from talking_portrait_ros.ros.parameters import ParameterSet
 
 Return = TransitionCallbackReturn
@@ -65,6 +66,7 @@ class AvatarNode(LifecycleNode, Generic[P]):
             defaults,
             lambda: self._lifecycle_label == "unconfigured",
             on_change=lambda config: self.on_parameters(config),
+            admit=lambda config: self.admit_parameters(config),
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.EVENTS)
         self.create_timer(1.0, self._publish_diagnostics)
@@ -94,6 +96,9 @@ class AvatarNode(LifecycleNode, Generic[P]):
 
     def on_new_epoch(self) -> None:
         """Drop what is void: `epoch` is another one."""
+
+    def admit_parameters(self, config: P) -> None:
+        """A parameter is about to change; ValueError where the node cannot do with it."""
 
     def on_parameters(self, config: P) -> None:
         """A parameter has changed."""
@@ -125,9 +130,13 @@ class AvatarNode(LifecycleNode, Generic[P]):
             self.cleanup()
 
     def subscribe(
-        self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
-    ) -> None:
-        """Hear a topic while the node is active, until `cleanup`. QoS trouble is counted."""
+        self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile,
+        *, raw: bool = False, always: bool = False,
+    ) -> None:  # fmt: skip
+        """Hear a topic while the node is active, until `cleanup`. QoS trouble is counted.
+
+        `raw`: the callback gets bytes. `always`: while inactive too; latched ones come but once.
+        """
         events = SubscriptionEventCallbacks(
             incompatible_qos=lambda event: self._count_qos(topic, event),
             message_lost=lambda event: self._count_lost(event),
@@ -135,11 +144,11 @@ class AvatarNode(LifecycleNode, Generic[P]):
         )
 
         def heard(message: Any) -> None:
-            if self.working:
+            if self.working or always:
                 callback(message)
 
         self._topics.append(
-            self.create_subscription(kind, topic, heard, profile, event_callbacks=events)
+            self.create_subscription(kind, topic, heard, profile, event_callbacks=events, raw=raw)
         )
 
     def advertise(self, kind: type, topic: str, profile: QoSProfile) -> Publisher[Any]:
@@ -281,16 +290,8 @@ class AvatarNode(LifecycleNode, Generic[P]):
             **{name: str(value) for name, value in sorted(self.counts.items())},
             **self.vitals(),
         }
-        status = DiagnosticStatus(
-            level=level,
-            name=self.get_fully_qualified_name(),
-            message=text,
-            hardware_id="none",
-            values=[KeyValue(key=key, value=value) for key, value in lines.items()],
-        )
-        report = DiagnosticArray(status=[status])
-        report.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(report)
+        name, stamp = self.get_fully_qualified_name(), self.get_clock().now().to_msg()
+        self._diagnostics.publish(diagnostics_msg(name, level, text, lines, stamp))
 
 
 def described(error: Exception) -> str:

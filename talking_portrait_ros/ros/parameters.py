@@ -37,6 +37,7 @@ class ParameterSet(Generic[C]):
         may_change_all: Callable[[], bool],
         prefix: str = "",
         on_change: Callable[[C], None] | None = None,
+        admit: Callable[[C], None] = lambda config: None,
     ) -> None:
         """Declare the parameters and read what the user gave.
 
@@ -46,6 +47,7 @@ class ParameterSet(Generic[C]):
             may_change_all: True while fields that are not live may change.
             prefix: put before each name, for example "latents.".
             on_change: called with the new config after a change that was accepted.
+            admit: called with the new config before; raises ValueError where it will not do.
 
         Raises:
             ValueError: a value that the config refuses.
@@ -54,6 +56,7 @@ class ParameterSet(Generic[C]):
         self._prefix = prefix
         self._may_change_all = may_change_all
         self._on_change = on_change
+        self._admit = admit
         self._fields = {prefix + f.name: f for f in dataclasses.fields(default)}
         try:
             values = {name: self._declared(name, default) for name in self._fields}
@@ -91,7 +94,9 @@ class ParameterSet(Generic[C]):
                     "up, set it, configure it again",
                 )
         try:
-            self._replaced(self.config, ours)
+            wanted = self._replaced(self.config, ours)
+            if ours:
+                self._admit(wanted)
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)

@@ -20,7 +20,7 @@ from rclpy.executors import ExternalShutdownException, ShutdownException
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
 
 from talking_portrait_ros import msg
@@ -30,6 +30,13 @@ from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.process import make_executor, set_environment
 
 PICTURES_KEPT = 50
+STREAMS: dict[str, tuple[type, QoSProfile]] = {
+    "audio": (msg.AudioChunk, qos.STREAM),
+    "features": (msg.FeatureChunk, qos.STREAM),
+    "latents": (msg.LatentBlock, qos.STREAM),
+    "frames": (Image, qos.FRAMES),
+    "frames/compressed": (CompressedImage, qos.FRAMES),
+}
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,11 @@ class Probe:
     def hear(self, kind: type, topic: str, callback: Callable[[Any], None]) -> Subscription[Any]:
         """A subscription of the probe's own."""
         return self.node.create_subscription(kind, topic, callback, qos.STREAM)
+
+    def hear_topic(self, topic: str, callback: Callable[[Any], None]) -> Subscription[Any]:
+        """A subscription to one of an avatar's own topics, with its type and quality."""
+        kind, profile = STREAMS[topic]
+        return self.node.create_subscription(kind, topic, callback, profile)
 
     def forget(self, *topics: Publisher[Any] | Subscription[Any]) -> None:
         """Close them, in the executor's own thread: it must not be waiting for them."""

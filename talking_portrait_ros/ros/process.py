@@ -13,12 +13,14 @@ import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from talking_portrait_ros.ros import spare
 from talking_portrait_ros.ros.avatar_node import AvatarNode
 from talking_portrait_ros.ros.shared_memory import remove_dead_segments
 
-# Fast DDS profiles: for this host alone, and for several hosts.
+# Fast DDS profiles: for this host alone, and for several hosts (of Fast DDS 2: the plain one).
 LOCALHOST = Path(__file__).with_name("fastdds_localhost.xml")
-SUBNET = Path(__file__).with_name("fastdds.xml")
+SUBNET = Path(__file__).with_name("fastdds_hosts.xml")
+SUBNET_2 = Path(__file__).with_name("fastdds.xml")
 WAKE_S = 0.1
 
 
@@ -27,7 +29,8 @@ def set_environment() -> None:
     older = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
     profiles = "FASTRTPS_DEFAULT_PROFILES_FILE" if older else "FASTDDS_DEFAULT_PROFILES_FILE"
     reach = os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault(profiles, str(LOCALHOST if reach == "LOCALHOST" else SUBNET))
+    wide = SUBNET_2 if older else SUBNET
+    os.environ.setdefault(profiles, str(LOCALHOST if reach == "LOCALHOST" else wide))
     # Idle threads of torch sleep: the nodes share few cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -41,7 +44,9 @@ def make_executor(context: rclpy.Context | None = None) -> Executor:
     return SingleThreadedExecutor(context=context)
 
 
-def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
+def run_node(
+    build: Callable[[], AvatarNode[Any]], prepare: Callable[[str], None] = lambda preset: None
+) -> int:
     """Run one node until Ctrl-C, SIGTERM or its own end; the exit code.
 
     A signal only sets a flag, so that the node finishes what it has open (recordings, devices)
@@ -49,11 +54,14 @@ def run_node(build: Callable[[], AvatarNode[Any]]) -> int:
 
     Args:
         build: makes the node, once rclpy is ready.
+        prepare: loads what takes time, for a preset; what a spare does before it waits.
 
     Returns:
         0 for every ordinary end, 2 where the node could not be made for a user's mistake or ends
         the process because it failed.
     """
+    if not spare.may_begin(prepare):
+        return 0
     stopped: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda which, _frame: stopped.append(which))

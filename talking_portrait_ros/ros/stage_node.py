@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
@@ -30,8 +30,10 @@ from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters, d
 from talking_portrait_ros.ros.direction_input import DirectionInput
 from talking_portrait_ros.ros.outlets import WIRES, ChunkOutlet, FramesOutlet, Outlet
 from talking_portrait_ros.ros.parameters import ParameterSet
-from talking_portrait_ros.ros.partner_input import PartnerInput
 from talking_portrait_ros.stage import Stage
+
+if TYPE_CHECKING:
+    from talking_portrait_ros.ros.partner_input import PartnerInput
 
 AUDIO_CHUNKS_PER_FRAME = 2  # of 20 ms
 INPUT_OF = {"features": "audio", "latents": "features", "frames": "latents"}
@@ -56,6 +58,9 @@ class StageParameters(AvatarParameters):
         "where its stages offer some",
         minimum=0.05, maximum=100.0,
     )  # fmt: skip
+    degrade: bool = param(
+        True, "step down to cheaper work when short of time; off, the pictures do not depend on it"
+    )
 
 
 class StageNode(AvatarNode[StageParameters]):
@@ -109,12 +114,16 @@ class StageNode(AvatarNode[StageParameters]):
         self._chain = Chain(stages)
         for kind, stage in stages:
             self._outlets[kind] = self._outlet(kind, stage)
-        self._ladder = Ladder(self._chain.rungs, self.config.budget)
+        rungs = self._chain.rungs if self.config.degrade else self._chain.rungs[:1]
+        self._ladder = Ladder(rungs, self.config.budget)
         self._rungs = self.advertise(DiagnosticStatus, "rungs", qos.RUNGS)
         self._tell_rung(self._ladder)
         source = INPUT_OF[self._kinds[0]]
         self.subscribe(WIRES[source].kind, source, self._hear, qos.STREAM)
         if source == "audio":
+            # Here, because it loads scipy.signal: the other nodes are back sooner without.
+            from talking_portrait_ros.ros.partner_input import PartnerInput
+
             self._partner = PartnerInput(self)
         for _, stage in stages:
             director = getattr(stage, "director", None)
@@ -123,10 +132,9 @@ class StageNode(AvatarNode[StageParameters]):
         # Kept across deactivation: a portrait may come while the node is idle.
         self._portraits = Mailbox(1, "drop_oldest")
         self._portrait_worker = Worker("portrait", self._portraits, self._renew)
-        references = self.create_subscription(
-            msg.References, "references", self._hear_references, qos.LATCHED
+        self.subscribe(
+            msg.References, "references", self._hear_references, qos.LATCHED, always=True
         )
-        self._topics.append(references)
 
     def activate(self) -> None:
         """Start the worker; the state starts with the first chunk."""

@@ -101,6 +101,13 @@ def invoke(*words):
             ["gone.safetensors", "no such file"],
         ),
         (["bench", "--json", "/nowhere/b.json"], ["/nowhere/b.json"]),
+        (["soak", "--plot", "/nowhere/s.png"], ["/nowhere/s.png"]),
+        (
+            ["run", "--topic", "--screen", "none", "--only", "frames,fused"],
+            ["'fused'", "layout split has"],
+        ),
+        (["record", "--boundary", "audio", "--output", "/"], ["'/'", "another name"]),
+        (["replay", "no_such_folder"], ["no_such_folder", "talking-portrait record"]),
         (["bench", "--json", "/"], ["'/'", "folder"]),
         (["evaluate", "--clips", "/nowhere"], ["/nowhere"]),
         (["train", "audio-regression", "--steps", "0"], ["steps", "0"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from threading import Thread
+from threading import Event, Thread
 
 import rclpy
 from rclpy.executors import ExternalShutdownException
@@ -32,6 +32,21 @@ class Graph:
         if start:
             node.autostart()
         return node
+
+    def remove(self, *nodes):
+        """Close nodes and destroy them, in the executor's thread: it must not be using them."""
+        gone = Event()
+
+        def destroy():
+            for node in nodes:
+                node.close()
+                self._executor.remove_node(node)
+                node.destroy_node()
+                self._nodes.remove(node)
+            gone.set()
+
+        self._executor.create_task(destroy)
+        assert gone.wait(20)
 
     def hear(self, kind, topic, profile):
         """Collect a topic's messages in a list."""

@@ -17,7 +17,7 @@ from talking_portrait_ros.commands.chaos.garbage import misbehave
 from talking_portrait_ros.commands.chaos.kill import death_of
 from talking_portrait_ros.commands.chaos.live import LiveAvatar
 from talking_portrait_ros.commands.chaos.proofs import Proof
-from talking_portrait_ros.commands.chaos.voice import RATE_HZ, Voice
+from talking_portrait_ros.commands.chaos.voice import RATE_HZ, Voice, spoken
 
 pytestmark = pytest.mark.ros
 
@@ -27,7 +27,7 @@ def loudness(chunks):
 
 
 def test_avatar_survives_a_flush_a_death_and_garbage():
-    speech, avatar = command.spoken(), LiveAvatar("rig_256", "split")
+    speech, avatar = spoken(), LiveAvatar("rig_256", "split")
     with avatar:
         probe = avatar.probe
         probe.push(speech[: 2 * RATE_HZ], RATE_HZ)

@@ -131,7 +131,8 @@ def test_portrait_reaches_those_who_come_late_and_can_be_exchanged(start, graph,
         assert request.parameters[0].value.type == ParameterType.PARAMETER_STRING_ARRAY
         return graph.call(SetParameters, "/references/set_parameters", request).results[0]
 
-    assert set_portraits([str(tmp_path / "nobody.jpg")]).successful
+    refused = set_portraits([str(tmp_path / "nobody.jpg")])
+    assert (refused.successful, "nobody.jpg" in refused.reason) == (False, True)
     assert set_portraits(["avatar", "avatar"]).successful
     wait_for(lambda: len(first) > 1)
     assert [len(message.items) for message in first] == [1, 2]

@@ -30,7 +30,7 @@ def started(node, *arguments):
 
 
 def has_begun(process):
-    """Whether the process hears SIGTERM itself, which it does before it loads anything large."""
+    """Whether the process hears SIGTERM itself, which it does before it imports anything."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
     return int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1
@@ -74,10 +74,16 @@ def test_unconfigured_node_ends_well_too(domain, number):
 
 def test_signal_while_the_weights_load_ends_the_node_well(domain):
     process = started("frames", "-p", "preset:=rig_256")
-    wait_for(lambda: has_begun(process), 30)
-    time.sleep(0.5)
+    wait_for(lambda: "torch" in Path(f"/proc/{process.pid}/maps").read_text(), 30)
     code, output = ended(process, signal.SIGTERM)
     assert (code, "Traceback" in output) == (0, False), output
+
+
+def test_signal_while_python_imports_ends_the_node_well(domain):
+    process = started("frames")
+    wait_for(lambda: has_begun(process), 30)
+    code, output = ended(process, signal.SIGTERM)
+    assert (code, output) == (0, "")
 
 
 def test_parameter_of_a_wrong_type_is_one_line_and_code_2(domain):

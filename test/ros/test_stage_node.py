@@ -20,6 +20,7 @@ from talking_portrait_ros.chunks import Reference, References
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
+from talking_portrait_ros.ros.steering import Steering
 
 pytestmark = pytest.mark.ros
 
@@ -218,6 +219,33 @@ def test_lifecycle_goes_round_by_services_and_frees_the_stage(graph):
         assert [change("cleanup"), label()] == [True, "unconfigured"]
         gc.collect()
         assert stage() is None
+
+
+LEGAL = {
+    "unconfigured": {"configure": "inactive", "shutdown": "finalized"},
+    "inactive": {"cleanup": "unconfigured", "activate": "active", "shutdown": "finalized"},
+    "active": {"deactivate": "inactive", "shutdown": "finalized"},
+    "finalized": {},
+}
+PATHS = {
+    "unconfigured": (),
+    "inactive": ("configure",),
+    "active": ("configure", "activate"),
+    "finalized": ("configure", "activate", "shutdown"),
+}
+
+
+@pytest.mark.parametrize("state", LEGAL)
+def test_every_transition_from_every_state_is_made_or_refused(graph, state):
+    for transition in (*TRANSITIONS, "shutdown"):
+        node = graph.add(TinyNode("features"), start=False)
+        graph.spin()
+        steering = Steering(graph.probe, "/tiny_features")
+        assert all(steering.change(step) for step in PATHS[state])
+        after = LEGAL[state].get(transition)
+        assert steering.change(transition) == (after is not None), transition
+        assert steering.state() == (after or state)
+        graph.remove(node)
 
 
 def test_transition_that_fails_leaves_a_node_that_can_try_again(graph):

@@ -9,30 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from talking_portrait_ros.chunks import F32
-from talking_portrait_ros.commands.bench import speech
+from talking_portrait_ros.commands.chaos.avatars import avatars
 from talking_portrait_ros.commands.chaos.drift import drift
 from talking_portrait_ros.commands.chaos.flush import flush
 from talking_portrait_ros.commands.chaos.garbage import garbage
+from talking_portrait_ros.commands.chaos.hosts import hosts
 from talking_portrait_ros.commands.chaos.kill import kill
+from talking_portrait_ros.commands.chaos.lifecycle import lifecycle
 from talking_portrait_ros.commands.chaos.live import LiveAvatar
 from talking_portrait_ros.commands.chaos.load import load
 from talking_portrait_ros.commands.chaos.proofs import Proof
+from talking_portrait_ros.commands.chaos.voice import spoken
 from talking_portrait_ros.commands.graph import Layout, require_ros
 from talking_portrait_ros.commands.load import machine_name
 from talking_portrait_ros.commands.options import check_json_path, layout_option, preset_option
 from talking_portrait_ros.presets import preset
 
-AUDIBLE = 1e-3
 Live = Callable[[LiveAvatar, F32, bool], list[Proof]]
 Simulated = Callable[[bool], list[Proof]]
+Apart = Callable[[str, bool], list[Proof]]
 
 LIVE: dict[str, tuple[Live, str]] = {
     "load": (load, "busy cores and a slow decoder: pace, lag, recovery"),
     "flush": (flush, "interruptions at random moments: what is left of what was cut off"),
     "kill": (kill, "kill -9 of each node in speech: gaps, respawn, what is left behind"),
+    "lifecycle": (lifecycle, "every transition, Ctrl-C in every state, live changes, memory"),
     "garbage": (garbage, "messages that no decent node sends: memory, counters, resync"),
 }
 """Scenarios with a running avatar, which they harm while it talks."""
@@ -42,7 +45,13 @@ SIMULATED: dict[str, tuple[Simulated, str]] = {
 }
 """Scenarios that need no avatar, because real time would be too long."""
 
-SCENARIOS = {name: what for name, (_, what) in {**LIVE, **SIMULATED}.items()}
+APART: dict[str, tuple[Apart, str]] = {
+    "avatars": (avatars, "two in two namespaces: cross-talk, memory"),
+    "hosts": (hosts, "two and three hosts, made as root, on a link that delays, loses, breaks"),
+}
+"""Scenarios that make avatars themselves; they run where they are asked for by name."""
+
+SCENARIOS = {name: what for name, (_, what) in {**LIVE, **SIMULATED, **APART}.items()}
 
 
 @click.command()
@@ -51,6 +60,7 @@ SCENARIOS = {name: what for name, (_, what) in {**LIVE, **SIMULATED}.items()}
 @click.option("--list", "is_list", is_flag=True, help="Say what there is, and do nothing.")
 @layout_option()
 @preset_option()
+@click.option("--spares", is_flag=True, help="As for run: a loaded process waits beside.")
 @click.option("--json", "json_path", metavar="FILE", help="Write every figure here.")
 def chaos(
     scenarios: tuple[str, ...],
@@ -58,25 +68,32 @@ def chaos(
     is_list: bool,
     layout: Layout,
     preset_name: str,
+    spares: bool,
     json_path: str | None,
 ) -> None:
     """Break a live avatar on purpose and measure what it makes of it; code 1 where it falls short.
 
-    Without names all scenarios run, in their short form.
+    Without names all scenarios run, in their short form, but for those that need the rights of
+    root or minutes.
     """
     if is_list:
         for name, what in SCENARIOS.items():
-            click.echo(f"{name:8} {what}")
+            click.echo(f"{name:9} {what}")
         return
     check_names(scenarios)
     preset(preset_name)
     if json_path is not None:
         check_json_path(json_path)
     require_ros()
-    found = {name: measured(name, preset_name, layout, full) for name in scenarios or SCENARIOS}
+    found = {
+        name: measured(name, preset_name, layout, full, spares) for name in scenarios or DEFAULT
+    }
     if json_path is not None:
         Path(json_path).write_text(json.dumps(report(found, preset_name, layout), indent=2) + "\n")
     sys.exit(0 if all(proof.holds for proofs in found.values() for proof in proofs) else 1)
+
+
+DEFAULT = (*LIVE, *SIMULATED)
 
 
 def check_names(names: tuple[str, ...]) -> None:
@@ -90,13 +107,16 @@ def check_names(names: tuple[str, ...]) -> None:
             raise ValueError(f"scenario={name!r}: choose among {', '.join(SCENARIOS)}")
 
 
-def measured(name: str, preset_name: str, layout: Layout, full: bool) -> list[Proof]:
+def measured(name: str, preset_name: str, layout: Layout, full: bool, spares: bool) -> list[Proof]:
     """Let the scenario run; one line per proof."""
     click.echo(f"{name}: {SCENARIOS[name]}")
     if name in SIMULATED:
         proofs = SIMULATED[name][0](full)
+    elif name in APART:
+        proofs = APART[name][0](preset_name, full)
     else:
-        proofs = measured_live(LIVE[name][0], LiveAvatar(preset_name, layout), full)
+        avatar = LiveAvatar(preset_name, layout, spares=spares)
+        proofs = measured_live(LIVE[name][0], avatar, full)
     for proof in proofs:
         click.echo(proof.line())
     return proofs
@@ -114,12 +134,6 @@ def measured_live(scenario: Live, avatar: LiveAvatar, full: bool) -> list[Proof]
             Proof("exit code of the run", float(avatar.exit_code() or 0), "", 0),
             Proof("tracebacks in the log", avatar.log().count("Traceback"), "", 0),
         ]
-
-
-def spoken() -> F32:
-    """Speech without a pause at its end."""
-    samples = speech()
-    return samples[: int(np.flatnonzero(np.abs(samples) > AUDIBLE)[-1])]
 
 
 def report(found: dict[str, list[Proof]], preset_name: str, layout: Layout) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def flush(avatar: LiveAvatar, speech: F32, full: bool) -> list[Proof]:
     avatar.probe.see_pictures()
     chance = random.Random(0)
     with quiet_stderr(), FaceTracker() as tracker:  # MediaPipe has much to say
-        cuts = [_cut(avatar, speech, chance, tracker) for _ in range(200 if full else 12)]
+        cuts = [_cut(avatar, speech, chance, tracker) for _ in range(200 if full else 8)]
     open_ms = [cut.closed_ms for cut in cuts if cut.was_open]
     most_ms = FRAME_MS + TRANSPORT_MS
     return [

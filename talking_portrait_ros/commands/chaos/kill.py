@@ -100,6 +100,7 @@ def _back_ns(avatar: LiveAvatar, node: str, killed_ns: int, anew_ns: int) -> int
     ]  # fmt: skip
     if node in ("references", "audio", "screen") and calm[0].screen_ns < anew_ns:
         return None
-    after_ns = max([killed_ns, *missing])
+    # What the dead screen had sent is still on its way.
+    after_ns = max([anew_ns if node == "screen" else killed_ns, *missing])
     spoken = [at_ns for at_ns in voiced if at_ns > after_ns]
     return spoken[0] if spoken else None

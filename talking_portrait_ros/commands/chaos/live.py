@@ -16,10 +16,14 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from talking_portrait_ros.ros.probe import Probe, ShownFrame
+    from talking_portrait_ros.ros.steering import Steering
 
 NAMESPACE = "chaos"
-START_S = 60.0
+RUN = [sys.executable, "-m", "talking_portrait_ros", "run"]
+START_S = 120.0
 END_S = 20.0
 SETTLED_FRAMES = 50
 NODE = re.compile(r"talking_portrait_ros\.ros\.nodes\.(\w+)")
@@ -36,25 +40,43 @@ class LiveAvatar:
 
     probe: Probe
 
-    def __init__(self, preset_name: str, layout: str) -> None:
+    def __init__(
+        self, preset_name: str, layout: str, namespace: str = NAMESPACE, spares: bool = False
+    ) -> None:
         """Prepare; the processes start with the context."""
-        self._words = ["--preset", preset_name, "--layout", layout, "--namespace", NAMESPACE]
+        self._words = ["--preset", preset_name, "--layout", layout, "--namespace", namespace]
+        self._words += ["--spares"] * spares
+        self._namespace = namespace
+        self._runs: list[subprocess.Popen[bytes]] = []
         self._domain = 10 + os.getpid() % 80
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed with the context
         self._segments: set[str] = set()
         self._pids: set[int] = set()
 
-    def __enter__(self) -> LiveAvatar:
+    @property
+    def environment(self) -> dict[str, str]:
+        """With which a process gets into the avatar's domain."""
+        return {**os.environ, "ROS_DOMAIN_ID": str(self._domain)}
+
+    def commands(self) -> list[list[str]]:
+        """The programs that are the avatar."""
+        return [[*RUN, "--topic", "--screen", "none", *self._words]]
+
+    def make_probe(self) -> Probe:
+        """Somebody to look at it."""
         from talking_portrait_ros.ros.probe import Probe
 
-        environment = {**os.environ, "ROS_DOMAIN_ID": str(self._domain)}
-        command = [sys.executable, "-m", "talking_portrait_ros", "run", "--topic"]
-        self._run = subprocess.Popen(
-            [*command, "--screen", "none", *self._words], env=environment,
-            stdout=self._log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        return Probe(self._namespace, self._domain)
+
+    def __enter__(self) -> Self:
+        self._runs = [
+            subprocess.Popen(
+                command, env=self.environment, stdout=self._log, stderr=subprocess.STDOUT
+            )
+            for command in self.commands()
+        ]
         try:
-            self.probe = Probe(NAMESPACE, self._domain)
+            self.probe = self.make_probe()
             self.wait(self._is_settled, START_S, "the face does not come to the screen")
         except BaseException:
             self.end()
@@ -68,32 +90,32 @@ class LiveAvatar:
     def end(self) -> None:
         """Ctrl-C, and what does not heed it is killed."""
         self.note_resources()
-        self._run.send_signal(signal.SIGINT)
-        try:
-            self._run.wait(END_S)
-        except subprocess.TimeoutExpired:
-            for process in psutil.Process(self._run.pid).children(recursive=True):
-                process.kill()
-            self._run.kill()
+        for run in self._runs:
+            run.send_signal(signal.SIGINT)
+        for run in self._runs:
+            try:
+                run.wait(END_S)
+            except subprocess.TimeoutExpired:
+                for process in psutil.Process(run.pid).children(recursive=True):
+                    process.kill()
+                run.kill()
         if hasattr(self, "probe"):
             self.probe.__exit__()
 
     def nodes(self) -> dict[str, psutil.Process]:
         """The node processes that live now."""
-        found = {}
-        for process in psutil.Process(self._run.pid).children(recursive=True):
+        found: dict[str, psutil.Process] = {}
+        for process in sorted(self._descendants(), key=psutil.Process.create_time):
             try:
                 name = NODE.search(" ".join(process.cmdline()))
             except psutil.Error:
                 continue
             if name and process.cmdline()[0].endswith(Path(sys.executable).name):
-                found[name[1]] = process
+                found.setdefault(name[1], process)  # the oldest; the younger one is its spare
         return found
 
     def note_resources(self) -> None:
         """Remember processes and shared memory, to see in the end that nothing is left."""
-        if self._run.poll() is not None:
-            return
         for process in self.nodes().values():
             self._pids.add(process.pid)
             try:
@@ -111,8 +133,9 @@ class LiveAvatar:
         return sum(Path("/dev/shm", name).exists() for name in self._segments)
 
     def exit_code(self) -> int | None:
-        """Of the run; None while it goes on."""
-        return self._run.poll()
+        """Of the run, the worst of several; None while it goes on."""
+        codes = [run.poll() for run in self._runs]
+        return None if None in codes else max(abs(code or 0) for code in codes)
 
     def log(self) -> str:
         """What the nodes have said so far."""
@@ -122,6 +145,12 @@ class LiveAvatar:
     def memory_mb(self) -> dict[str, float]:
         """Resident memory per node."""
         return {name: p.memory_info().rss / MIB for name, p in self.nodes().items()}
+
+    def steering(self, node: str) -> Steering:
+        """Lifecycle and parameters of a node."""
+        from talking_portrait_ros.ros.steering import Steering
+
+        return Steering(self.probe.node, node)
 
     def shown(self, from_ns: int, to_ns: int | None = None) -> list[ShownFrame]:
         """The frame periods that were on the screen between two times."""
@@ -136,9 +165,14 @@ class LiveAvatar:
         """
         limit_s = time.monotonic() + timeout_s
         while not until():
-            if time.monotonic() > limit_s or self._run.poll() is not None:
+            if time.monotonic() > limit_s or any(run.poll() is not None for run in self._runs):
                 raise ValueError(f"chaos: {complaint}; the nodes said: {self.log()[-1500:]}")
             time.sleep(0.02)
+
+    def _descendants(self) -> list[psutil.Process]:
+        """All processes below the runs that go on."""
+        going = [psutil.Process(run.pid) for run in self._runs if run.poll() is None]
+        return [child for process in going for child in process.children(recursive=True)]
 
     def _is_settled(self) -> bool:
         return sum(s.state == "shown" for s in self.probe.shown) >= SETTLED_FRAMES

@@ -6,14 +6,24 @@ import time
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from talking_portrait_ros.chunks import F32
+from talking_portrait_ros.commands.bench import speech
 
 if TYPE_CHECKING:
     from talking_portrait_ros.ros.probe import Probe
 
 RATE_HZ = 16_000
+AUDIBLE = 1e-3
 PIECE_S = 0.1
 AHEAD_S = 0.3
+
+
+def spoken() -> F32:
+    """Speech [n] without a pause at its end."""
+    samples = speech()
+    return samples[: int(np.flatnonzero(np.abs(samples) > AUDIBLE)[-1])]
 
 
 class Voice:

@@ -29,25 +29,33 @@ class ReferencesNode(AvatarNode[ReferencesParameters]):
     def __init__(self, defaults: ReferencesParameters | None = None) -> None:
         """Prepare."""
         super().__init__("references", defaults or ReferencesParameters())
+        self._message: msg.References | None = None
 
     def configure(self) -> None:
         """Find the faces."""
-        self._message = references_to_msg(load_references(self.config.portraits), self.now_ns())
+        self._message = self._loaded(self.config)
         self._publisher = self.advertise(msg.References, "references", qos.LATCHED)
 
     def activate(self) -> None:
         """Send the pictures."""
         self._publisher.publish(self._message)
 
+    def cleanup(self) -> None:
+        """Forget the pictures."""
+        self._message = None
+
+    def admit_parameters(self, config: ReferencesParameters) -> None:
+        """Look at another portrait; the old one stays where it will not do."""
+        if self._message is not None and config.portraits != self.config.portraits:
+            self._message = self._loaded(config)
+
     def on_parameters(self, config: ReferencesParameters) -> None:
-        """Another portrait; one that will not do is refused and the old one stays."""
-        if not self.working:
-            return
-        try:
-            self._message = references_to_msg(load_references(config.portraits), self.now_ns())
+        """Send what was admitted."""
+        if self.working:
             self._publisher.publish(self._message)
-        except ValueError as error:
-            self.refuse(error)
+
+    def _loaded(self, config: ReferencesParameters) -> msg.References:
+        return references_to_msg(load_references(config.portraits), self.now_ns())
 
 
 def main() -> int:

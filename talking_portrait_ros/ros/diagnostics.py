@@ -1,0 +1,24 @@
+"""How a node tells of itself on /diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+
+def diagnostics_msg(
+    name: str, level: bytes, text: str, lines: Mapping[str, str], stamp: Time
+) -> DiagnosticArray:
+    """One node's status: a line for people, and lines of names and values."""
+    status = DiagnosticStatus(
+        level=level,
+        name=name,
+        message=text,
+        hardware_id="none",
+        values=[KeyValue(key=key, value=value) for key, value in lines.items()],
+    )
+    report = DiagnosticArray(status=[status])
+    report.header.stamp = stamp
+    return report
