@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import numpy as np
 
@@ -72,7 +71,7 @@ class HostsAvatar(LiveAvatar):
         plain.write_text('<dds xmlns="http://www.eprosima.com"/>')
         own = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET", "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
                "FASTDDS_DEFAULT_PROFILES_FILE": str(plain)}  # fmt: skip
-        with mock.patch.dict(os.environ, own), self.hosts.inside(len(self._placed) - 1):
+        with _environment(own), self.hosts.inside(len(self._placed) - 1):
             return super().make_probe()
 
     def __enter__(self) -> HostsAvatar:
@@ -87,6 +86,18 @@ class HostsAvatar(LiveAvatar):
         super().__exit__()
         self.hosts.__exit__()
         self._folder.cleanup()
+
+
+@contextmanager
+def _environment(own: dict[str, str]) -> Iterator[None]:
+    """This process with other variables in its environment."""
+    before = dict(os.environ)
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 LINKS: dict[str, dict[str, float]] = {
