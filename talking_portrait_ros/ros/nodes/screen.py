@@ -31,6 +31,9 @@ from talking_portrait_ros.screen.presenter import Presenter
 from talking_portrait_ros.screen.sinks import build_sink, parse_screen
 from talking_portrait_ros.screen.speaker import Speaker
 
+BLOCK_WORK = 0.25  # of the fill of a block that its work may take on top
+SHORT_MS = 100.0  # algorithmic delay that is lookahead, not the fill of a block
+
 
 @dataclass(frozen=True)
 class ScreenParameters(AvatarParameters, ScreenConfig):
@@ -41,17 +44,19 @@ class ScreenParameters(AvatarParameters, ScreenConfig):
     exit_at_end: bool = param(True, "end the process after the last frame of a stream that ends")
     algorithmic_ms: float = param(
         0.0,
-        "lookahead and block fill of the pipeline: no frame can be shown sooner, and "
-        "max_delay_ms comes on top of it",
+        "lookahead and block fill of the pipeline: no frame can be shown sooner; max_delay_ms "
+        "comes on top of it, and with long blocks, whose work comes at once, a quarter of it",
         minimum=0.0, maximum=5000.0, unit="ms",
     )  # fmt: skip
 
     @property
     def timing(self) -> ScreenConfig:
         """The settings, with delays that allow for the pipeline's own."""
+        for_blocks_ms = BLOCK_WORK * max(0.0, self.algorithmic_ms - SHORT_MS)
+        most_ms = self.max_delay_ms + self.algorithmic_ms + for_blocks_ms
         return self.replace(
             min_delay_ms=max(self.min_delay_ms, self.algorithmic_ms),
-            max_delay_ms=min(self.max_delay_ms + self.algorithmic_ms, MAX_DELAY_MS),
+            max_delay_ms=min(most_ms, MAX_DELAY_MS),
         )
 
 
