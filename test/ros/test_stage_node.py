@@ -119,7 +119,7 @@ def test_lower_epochs_are_void_at_once_and_jumps_start_afresh(graph):
     epoch.publish(UInt32(data=7))
     wait_for(lambda: node.epoch == 7)
     talk.say(sound(10, first=4 * 320))
-    wait_for(lambda: node.counts["stale"] == 10)
+    wait_for(lambda: node.counts["stale"] >= 10)  # the fourth chunk before may be one, too
     assert len(heard) == 1
     talk.say(sound(6, epoch=7) + sound(6, epoch=7, first=10 * 320))
     wait_for(lambda: len(heard) == 6)
