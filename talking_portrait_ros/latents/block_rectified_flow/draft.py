@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from talking_portrait_ros.chunks import Reference
+from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
 from talking_portrait_ros.frames.rig.builder import build_rig
 from talking_portrait_ros.frames.rig.config import RigConfig
@@ -22,7 +23,7 @@ from talking_portrait_ros.frames.rig.renderer import RigRenderer
 from talking_portrait_ros.nn.memory import Memory
 from talking_portrait_ros.spaces import MOTION_WIDTH
 
-_LEAST_PX = 64  # of a rig
+_LEAST_PX = 64  # of a rig, and of a clip of the corpus
 _AT_ONCE = 3  # frames: of a step of four, the last one alone is drawn after it has come
 
 
@@ -63,7 +64,6 @@ class Drafter:
                 "'reference' or 'none'"
             )
         self._vae, self._device = vae, device
-        self.small_px = vae.config.resolution // vae.config.base_stride
 
     def start(self, reference: Reference) -> DraftState:
         """A session.
@@ -71,7 +71,7 @@ class Drafter:
         Raises:
             ValueError: no usable face in the picture; names the remedy.
         """
-        size = max(_LEAST_PX, self.small_px)
+        size = drawn_px(self._vae.config)
         renderer = RigRenderer(build_rig(reference, RigConfig(resolution=size)), self._device)
         no_picture = torch.zeros(0, size, size, 3, dtype=torch.uint8, device=self._device)
         no_motion = torch.zeros(0, MOTION_WIDTH, device=self._device)
@@ -93,6 +93,11 @@ class Drafter:
         latents = drafted(pictures, self._vae, state.memory)
         state.waiting = state.waiting[n_frames:].clone()
         return latents
+
+
+def drawn_px(config: ReferenceVaeConfig) -> int:
+    """Size at which drafts for a VAE with a linear path are drawn."""
+    return max(_LEAST_PX, config.resolution // config.base_stride)
 
 
 def drafted(pictures: Tensor, vae: ReferenceVae, memory: Memory | None) -> Tensor:

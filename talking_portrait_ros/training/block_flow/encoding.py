@@ -25,7 +25,7 @@ from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.load import build_model
 from talking_portrait_ros.latents.audio_regression import build as build_regression
 from talking_portrait_ros.latents.audio_regression.config import AudioRegressionConfig
-from talking_portrait_ros.latents.block_rectified_flow.draft import drafted
+from talking_portrait_ros.latents.block_rectified_flow.draft import drafted, drawn_px
 from talking_portrait_ros.presets import frames_spec
 from talking_portrait_ros.training.block_flow.material import Material, joined
 from talking_portrait_ros.training.corpus.config import CorpusConfig
@@ -37,7 +37,6 @@ LIVE = CorpusConfig(
     drift=0.0,
     light=0.0, grey=0.0, blur=0.0, noise=0.0, jpeg=0.0, rest=1.0,
 )  # fmt: skip
-_LEAST_PX = 64  # of a clip
 _NOBODY = References((Reference(np.zeros((8, 8, 3), np.uint8)),))
 
 
@@ -99,9 +98,11 @@ class Encoder:
 
     def _drafted(self, seed: int, guide: Tensor) -> Tensor:
         """Latents [S, C, h, w] of the clip as the guide [T, 58] would move it."""
-        size = self.vae_config.resolution // self.vae_config.base_stride
-        pictures = self._corpus.acted(seed, max(_LEAST_PX, size), guide).permute(0, 2, 3, 1)
-        return drafted(pictures.to(self._device), self._vae, None)[0].cpu()
+        if not self.vae_config.base_stride:  # no linear path: whole pictures through the encoder
+            return self._encoded(self._corpus.acted(seed, self._rendered_px, guide)[None])[0]
+        pictures = self._corpus.acted(seed, drawn_px(self.vae_config), guide)
+        pictures = pictures.permute(0, 2, 3, 1).to(self._device)
+        return drafted(pictures, self._vae, None)[0].cpu()
 
     @torch.inference_mode()
     def _encoded(self, clips: Tensor) -> Tensor:
