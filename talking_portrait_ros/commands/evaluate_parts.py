@@ -156,6 +156,7 @@ def evaluate_conversation(settings: Settings) -> dict[str, Any]:
     from talking_portrait_ros.evaluation import dyadic_report as reports
     from talking_portrait_ros.evaluation import dyadic_runs as runs
     from talking_portrait_ros.evaluation.dyadic import check_detectors
+    from talking_portrait_ros.evaluation.output import plain
     from talking_portrait_ros.evaluation.two_tracks import read_conversation
     from talking_portrait_ros.training.conversations.conversation import load_pack
 
@@ -185,15 +186,15 @@ def evaluate_conversation(settings: Settings) -> dict[str, Any]:
             console.print(f"- {note}")
         reports.plot_long(long_run, settings.output / f"{runner.name}_long.png")
         figures[f"long.{runner.name}"] = long_run
-    plain: dict[str, Any] = reports.plain(figures)
-    return plain
+    found: dict[str, Any] = plain(figures)
+    return found
 
 
 def evaluate_liveliness(settings: Settings) -> dict[str, Any]:
     """Head, brows and lids beside those of real speakers; long sessions."""
     from talking_portrait_ros.evaluation import life, life_report
     from talking_portrait_ros.evaluation.clips import data_folder, load_clips
-    from talking_portrait_ros.evaluation.dyadic_report import plain
+    from talking_portrait_ros.evaluation.output import plain
     from talking_portrait_ros.evaluation.runner import Runner
 
     folder = Path(settings.clips) if settings.clips else data_folder("talking")
@@ -255,7 +256,7 @@ def _frames_stage(settings: Settings) -> Any:
 
 def _reported(table: Table, results: Sequence[Any]) -> dict[str, Any]:
     """Prints `table`; the results as plain values, by name."""
-    from talking_portrait_ros.evaluation.report import plain
+    from talking_portrait_ros.evaluation.output import plain
 
     console.print(table)
     return {row["name"]: row for row in plain(results)}

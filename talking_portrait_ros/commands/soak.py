@@ -20,6 +20,7 @@ from talking_portrait_ros.commands.graph import Layout, require_ros
 from talking_portrait_ros.commands.load import machine_name
 from talking_portrait_ros.commands.options import check_json_path, layout_option, preset_option
 from talking_portrait_ros.commands.tables import figures_table
+from talking_portrait_ros.evaluation.output import new_figure
 from talking_portrait_ros.presets import preset
 from talking_portrait_ros.timebase import Timebase
 
@@ -162,10 +163,7 @@ def slope(hours: NDArray[np.float64], values: list[float]) -> float:
 
 def plot(samples: list[Sample], path: Path) -> None:
     """Four curves over time."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 11), layout="constrained")
+    figure = new_figure(9, 11)
     axes: Any = figure.subplots(4, 1, sharex=True)
     minutes = [sample.minutes for sample in samples]
     for node in sorted(samples[-1].memory_mb):
@@ -179,5 +177,4 @@ def plot(samples: list[Sample], path: Path) -> None:
         axis.set_ylabel(label)
         axis.legend(loc="upper left", fontsize="small", ncols=3)
     axes[-1].set_xlabel("minutes")
-    FigureCanvasAgg(figure)
     figure.savefig(path, format="png")

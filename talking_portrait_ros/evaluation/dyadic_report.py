@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -14,6 +12,7 @@ from rich.table import Table
 from talking_portrait_ros.evaluation.dyadic import Answers, Lips
 from talking_portrait_ros.evaluation.dyadic_runs import ANGLES, DyadicScore, LongRun
 from talking_portrait_ros.evaluation.events import FPS, Detection
+from talking_portrait_ros.evaluation.output import new_figure
 
 
 def speaking_table(scores: Sequence[DyadicScore]) -> Table:
@@ -98,13 +97,7 @@ def plot_long(run: LongRun, path: Path) -> None:
     Raises:
         ValueError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ValueError("plots need matplotlib: pip install matplotlib") from error
-    figure = Figure(figsize=(10, 6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(10, 6)
     above, below = figure.subplots(2, 1)
     shifts_s = np.arange(run.autocorrelation.shape[1]) / FPS
     for name, curve, mean in zip(ANGLES, run.autocorrelation, run.mean_deg.T, strict=True):
@@ -115,18 +108,3 @@ def plot_long(run: LongRun, path: Path) -> None:
     above.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(str(path), dpi=90)
-
-
-def plain(value: Any) -> Any:
-    """Figures as values that JSON knows; what is not a number becomes None."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, (float, np.floating)):
-        return float(value) if math.isfinite(value) else None
-    return value

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from talking_portrait_ros.evaluation.life import Movement, SessionMinute
+from talking_portrait_ros.evaluation.output import new_figure
 
 
 def movement_table(found: Mapping[str, Sequence[Movement]], n_clips: int) -> Table:
@@ -49,13 +50,7 @@ def plot_session(sessions: Mapping[str, Sequence[SessionMinute]], path: Path) ->
     Raises:
         ValueError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ValueError("plots need matplotlib: pip install matplotlib") from error
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(9, 4)
     axes = figure.subplots()
     for name, minutes in sessions.items():
         for what, style in (("likeness", "-"), ("sharpness", "--")):

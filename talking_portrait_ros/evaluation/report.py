@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.table import Table
 from talking_portrait_ros.evaluation.curves import Estimate, mean_with_interval
 from talking_portrait_ros.evaluation.faces import FaceTrial
 from talking_portrait_ros.evaluation.lips import LipsReport, Method
+from talking_portrait_ros.evaluation.output import new_figure
 from talking_portrait_ros.evaluation.rig import RigScore
 from talking_portrait_ros.evaluation.silence import Quiet
 
@@ -109,17 +109,6 @@ def silence_table(sounds: Sequence[Quiet]) -> Table:
     return table
 
 
-def plain(results: Sequence[RigScore | FaceTrial | Quiet]) -> list[dict[str, Any]]:
-    """Results as plain values for `save_json`; what is not a number becomes None."""
-    return [{key: _plain(value) for key, value in vars(item).items()} for item in results]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value
-
-
 def lips_dict(report: LipsReport) -> dict[str, Any]:
     """Every figure, as plain values."""
     return {
@@ -156,13 +145,7 @@ def plot_lips(report: LipsReport, path: str | Path) -> None:
     Raises:
         ValueError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ValueError("plots need matplotlib: pip install matplotlib") from error
-    figure = Figure(figsize=(12, 1.7 * len(report.clips)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(12, 1.7 * len(report.clips))
     axes = figure.subplots(len(report.clips), 1, squeeze=False)[:, 0]
     shown = [m for m in report.methods if m.name.endswith("rendered")]
     for index, (clip, axis) in enumerate(zip(report.clips, axes, strict=True)):

@@ -10,7 +10,7 @@ frames.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,7 +31,6 @@ from talking_portrait_ros.realtime.positions import (
 )
 from talking_portrait_ros.realtime.recent import RecentTimes
 from talking_portrait_ros.stage import Degradable, Rung, Stage, outputs_of, require_space
-from talking_portrait_ros.timebase import Timebase
 
 AnyStage = Stage[Any, Any, Any]
 MOST_WAITED_FRAMES = 50  # that a decoder draws the old portrait until the generator begins anew
@@ -265,62 +264,3 @@ class Session:
         """An output of the stage at its position in the stream."""
         per_frame = 1 if self.stage.in_space else self.stage.clock.timebase.samples_per_frame
         return shifted(output, self._base // per_frame)
-
-
-class Chain:
-    """Sessions in a row: the output of each is the input of the next."""
-
-    def __init__(self, stages: Sequence[tuple[str, AnyStage]]) -> None:
-        """Sessions for named stages, in order of flow."""
-        self.sessions = [Session(name, stage) for name, stage in stages]
-
-    def renew(self, references: References) -> None:
-        """Use these references from the next chunk on.
-
-        Raises:
-            ValueError: a stage refuses them.
-        """
-        for session in self.sessions:
-            session.renew(references)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Let `epoch` be in force; lower ones are void."""
-        for session in self.sessions:
-            session.set_epoch(epoch)
-
-    @property
-    def timebase(self) -> Timebase:
-        """The rates that all stages have."""
-        return self.sessions[0].stage.clock.timebase
-
-    @property
-    def rungs(self) -> tuple[Rung, ...]:
-        """Those of the stage that has most of them."""
-        return max((session.rungs for session in self.sessions), key=len)
-
-    def set_rung(self, rung: int) -> None:
-        """Let every stage work on that rung, or on its lowest."""
-        for session in self.sessions:
-            session.set_rung(rung)
-
-    def drop(self) -> None:
-        """Forget all states."""
-        for session in self.sessions:
-            session.drop()
-
-    def push(self, chunk: Chunk) -> Iterator[tuple[str, Chunk]]:
-        """What comes out of each stage for `chunk`, named, in order of flow.
-
-        Raises:
-            ValueError: a chunk does not fit.
-        """
-        yield from self._through(0, chunk)
-
-    def _through(self, index: int, chunk: Chunk) -> Iterator[tuple[str, Chunk]]:
-        if index == len(self.sessions):
-            return
-        session = self.sessions[index]
-        for piece in session.pieces(chunk):
-            for output in session.stream(piece):
-                yield session.name, output
-                yield from self._through(index + 1, output)

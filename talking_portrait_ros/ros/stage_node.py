@@ -17,11 +17,11 @@ from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.latents.direction import Director
 from talking_portrait_ros.pipeline import KINDS, build_stage
 from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS, StageSpec, preset
+from talking_portrait_ros.realtime.chain import Chain
 from talking_portrait_ros.realtime.ladder import Ladder
 from talking_portrait_ros.realtime.mailbox import Mailbox
 from talking_portrait_ros.realtime.positions import duration_ms
 from talking_portrait_ros.realtime.recent import RecentRate
-from talking_portrait_ros.realtime.session import Chain
 from talking_portrait_ros.realtime.warm_up import warm_up
 from talking_portrait_ros.realtime.worker import Worker
 from talking_portrait_ros.ros import conversions as convert

@@ -11,12 +11,12 @@ from rich.console import Console
 from talking_portrait_ros.evaluation import dyadic
 from talking_portrait_ros.evaluation.dyadic_report import (
     answers_table,
-    plain,
     silent_table,
     speaking_table,
 )
 from talking_portrait_ros.evaluation.dyadic_runs import _long_run, autocorrelation, score_label
 from talking_portrait_ros.evaluation.events import blinks, brow_raises, detection, nods
+from talking_portrait_ros.evaluation.output import plain
 from talking_portrait_ros.spaces import INDEX
 from talking_portrait_ros.training.conversations.conversation import Conversation
 

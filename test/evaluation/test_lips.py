@@ -19,12 +19,12 @@ from talking_portrait_ros.evaluation.lips import (
     rival_methods,
     scored,
 )
+from talking_portrait_ros.evaluation.output import plain
 from talking_portrait_ros.evaluation.report import (
     differences_table,
     lips_dict,
     lips_notes,
     lips_table,
-    plain,
     plot_lips,
     save_json,
     silence_table,

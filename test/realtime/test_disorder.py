@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talking_portrait_ros.chunks import Reference, References
+from talking_portrait_ros.realtime.chain import Chain
 from talking_portrait_ros.realtime.epochs import HIGHEST, SILENCE_S, EpochWatch
-from talking_portrait_ros.realtime.session import MOST_REPEATS, Chain, Session
+from talking_portrait_ros.realtime.session import MOST_REPEATS, Session
 
 CHAIN = [("features", Loudness()), ("latents", Jaw()), ("frames", Grey())]
 N_CHUNKS = 30

@@ -9,7 +9,8 @@ from helpers.tiny_stages import LOOKAHEAD, Grey, Jaw, Loudness, ended, sound
 from talking_portrait_ros.chunks import FrameChunk, Reference, References
 from talking_portrait_ros.contract import check_clock, check_streaming_equals_whole
 from talking_portrait_ros.realtime import session as session_module
-from talking_portrait_ros.realtime.session import Chain, Session
+from talking_portrait_ros.realtime.chain import Chain
+from talking_portrait_ros.realtime.session import Session
 
 STAGES = [("features", Loudness()), ("latents", Jaw()), ("frames", Grey())]
 

@@ -11,7 +11,7 @@ from helpers.video_stages import LATENT, VIDEO, VideoDecoder, VideoGenerator
 
 from talking_portrait_ros.chunks import Header, LatentBlock, Reference, References
 from talking_portrait_ros.pipeline import Pipeline
-from talking_portrait_ros.realtime.session import Chain
+from talking_portrait_ros.realtime.chain import Chain
 
 FRAME_NS = 40_000_000
 STEPS = 13

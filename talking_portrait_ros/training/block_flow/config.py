@@ -8,7 +8,7 @@ from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.device import require_device
 from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
 from talking_portrait_ros.presets import latents_spec
-from talking_portrait_ros.training.loop.curriculum import Stage, parse_curriculum, stage_at
+from talking_portrait_ros.training.loop.curriculum import Stage, Staged, parse_curriculum
 from talking_portrait_ros.weights import FOLDER
 
 KINDS = ("teach", "rollout", "distil")  # see `Stage.kind`
@@ -16,7 +16,7 @@ CURRICULUM = "teach:6000,rollout:2000,distil:1000"
 
 
 @dataclass(frozen=True)
-class BlockFlowTraining(Config):
+class BlockFlowTraining(Staged, Config):
     """Settings of the training."""
 
     material: str = param("", "folder of latents to train on, see `corpus encode`")
@@ -78,15 +78,6 @@ class BlockFlowTraining(Config):
     def stages(self) -> tuple[Stage, ...]:
         """The curriculum."""
         return parse_curriculum(self.curriculum, KINDS)
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of all stages."""
-        return sum(stage.steps for stage in self.stages)
-
-    def stage_at(self, step: int) -> Stage:
-        """The stage that step `step` (from 0) belongs to; the last one afterwards."""
-        return stage_at(self.stages, step)
 
 
 def model_config(preset: str) -> BlockRectifiedFlowConfig:

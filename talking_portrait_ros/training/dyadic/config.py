@@ -9,7 +9,7 @@ from talking_portrait_ros.device import require_device
 from talking_portrait_ros.features.causal_speech.config import LOOKAHEADS_MS
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
 from talking_portrait_ros.presets import latents_spec
-from talking_portrait_ros.training.loop.curriculum import Stage, parse_curriculum, stage_at
+from talking_portrait_ros.training.loop.curriculum import Stage, Staged, parse_curriculum
 from talking_portrait_ros.weights import FOLDER
 
 KINDS = ("teach", "distil")
@@ -17,7 +17,7 @@ CURRICULUM = "teach:3000"
 
 
 @dataclass(frozen=True)
-class DyadicTraining(Config):
+class DyadicTraining(Staged, Config):
     """Settings of the training."""
 
     conversations: str = param("", "packs of conversations to train on, several with commas "
@@ -88,15 +88,6 @@ class DyadicTraining(Config):
     def stages(self) -> tuple[Stage, ...]:
         """The curriculum."""
         return parse_curriculum(self.curriculum, KINDS)
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of all stages."""
-        return sum(stage.steps for stage in self.stages)
-
-    def stage_at(self, step: int) -> Stage:
-        """The stage that step `step` (from 0) belongs to; the last one afterwards."""
-        return stage_at(self.stages, step)
 
 
 def model_config(preset: str) -> ArFlowMatchingConfig:

@@ -26,6 +26,28 @@ class Stage:
         return f"{self.kind}:{self.steps}"
 
 
+class Staged:
+    """Settings of a training that goes through stages."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The curriculum."""
+        raise NotImplementedError
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage_at(self, step: int) -> Stage:
+        """The stage that step `step` (from 0) belongs to; the last one afterwards."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage
+            step -= stage.steps
+        return self.stages[-1]
+
+
 def parse_curriculum(text: str, kinds: Sequence[str]) -> tuple[Stage, ...]:
     """The stages that `text` describes.
 
@@ -33,15 +55,6 @@ def parse_curriculum(text: str, kinds: Sequence[str]) -> tuple[Stage, ...]:
         ValueError: not KIND:STEPS,..., or a kind that is none of `kinds`.
     """
     return tuple(_parse_stage(part.strip(), kinds) for part in text.split(","))
-
-
-def stage_at(stages: Sequence[Stage], step: int) -> Stage:
-    """The stage that step `step` (from 0) belongs to; the last one afterwards."""
-    for stage in stages:
-        if step < stage.steps:
-            return stage
-        step -= stage.steps
-    return stages[-1]
 
 
 def _parse_stage(text: str, kinds: Sequence[str]) -> Stage:
