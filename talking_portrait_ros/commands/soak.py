@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from talking_portrait_ros.commands.chaos.ear import Ear, air_offset_ms
 from talking_portrait_ros.commands.chaos.live import MIB, LiveAvatar
 from talking_portrait_ros.commands.chaos.timings import NS_PER_MS, NS_PER_S, lags_ms
 from talking_portrait_ros.commands.chaos.voice import Voice, spoken
@@ -40,7 +42,9 @@ class Sample:
         fps: frame periods per second.
         missed: share of the periods without their own frame in time.
         lag_ms: age of the sound under the picture, median.
-        offset_ms: index of the picture less that of the sound sent with it, largest.
+        offset_ms: how much later the sound comes than its picture on the topics, median.
+        air_ms: how much later it is heard than its picture is seen; not a number where nobody
+            listens.
     """
 
     minutes: float
@@ -50,6 +54,7 @@ class Sample:
     missed: float
     lag_ms: float
     offset_ms: float
+    air_ms: float = float("nan")
 
 
 @click.command()
@@ -59,10 +64,21 @@ class Sample:
 )  # fmt: skip
 @layout_option()
 @preset_option()
+@click.option(
+    "--heard",
+    is_flag=True,
+    help="Show the face in a window, play its sound, and listen to it with the default sound "
+    "input: a microphone before the loudspeaker, or the monitor of a null sink.",
+)
 @click.option("--json", "json_path", metavar="FILE", help="Write every sample and figure here.")
 @click.option("--plot", "plot_path", metavar="FILE", help="Draw them into this picture (.png).")
 def soak(
-    minutes: float, layout: Layout, preset_name: str, json_path: str | None, plot_path: str | None
+    minutes: float,
+    layout: Layout,
+    preset_name: str,
+    heard: bool,
+    json_path: str | None,
+    plot_path: str | None,
 ) -> None:
     """Let an avatar talk for long: memory, file handles, pace, lag, sound against picture."""
     preset(preset_name)
@@ -71,9 +87,13 @@ def soak(
             check_json_path(path, name)
     require_ros()
     console = Console()
-    with LiveAvatar(preset_name, layout) as avatar, Voice(avatar.probe, spoken()):
+    with ExitStack() as stack:
+        ear = stack.enter_context(Ear()) if heard else None
+        screen = "window" if heard else "none"
+        avatar = stack.enter_context(LiveAvatar(preset_name, layout, screen=screen))
+        stack.enter_context(Voice(avatar.probe, spoken()))
         console.print(f"an avatar talks for {minutes:g} minutes ...")
-        samples = watched(avatar, minutes)
+        samples = watched(avatar, minutes, ear)
     figures = summary(samples)
     console.print(figures_table(f"{minutes:g} minutes", figures), machine_name())
     if json_path is not None:
@@ -86,21 +106,21 @@ def soak(
         plot(samples, Path(plot_path))
 
 
-def watched(avatar: LiveAvatar, minutes: float) -> list[Sample]:
+def watched(avatar: LiveAvatar, minutes: float, ear: Ear | None = None) -> list[Sample]:
     """At most a thousand samples over the whole time."""
     period_s = max(LEAST_PERIOD_S, minutes * 60 / MOST_SAMPLES)
     begun_s, samples = time.monotonic(), []
     while time.monotonic() - begun_s < minutes * 60:
         from_ns = time.time_ns()
         time.sleep(period_s)
-        samples.append(taken(avatar, from_ns, (time.monotonic() - begun_s) / 60))
+        samples.append(taken(avatar, from_ns, (time.monotonic() - begun_s) / 60, ear))
         del avatar.probe.heard[:-KEPT]
         del avatar.probe.shown[:-KEPT]
         avatar.probe.drawing_ms.clear()
     return samples
 
 
-def taken(avatar: LiveAvatar, from_ns: int, minutes: float) -> Sample:
+def taken(avatar: LiveAvatar, from_ns: int, minutes: float, ear: Ear | None) -> Sample:
     """One sample of the time since `from_ns`."""
     shown = [period for period in avatar.probe.shown if period.arrived_ns >= from_ns]
     nodes, length_s = avatar.nodes(), (time.time_ns() - from_ns) / NS_PER_S
@@ -113,6 +133,16 @@ def taken(avatar: LiveAvatar, from_ns: int, minutes: float) -> Sample:
         float(np.mean([period.state != "shown" for period in shown])) if shown else 1.0,
         float(np.median(lags)) if len(lags) else float("nan"),
         offset_ms(avatar),
+        float("nan") if ear is None else heard_ms(avatar, ear),
+    )
+
+
+def heard_ms(avatar: LiveAvatar, ear: Ear) -> float:
+    """How much later the sound is in the air than its picture on the screen."""
+    probe = avatar.probe
+    recorded, recorded_ns = ear.newest()
+    return air_offset_ms(
+        recorded, recorded_ns, list(probe.heard), list(probe.shown), Timebase().samples_per_frame
     )
 
 
@@ -138,6 +168,15 @@ def summary(samples: list[Sample]) -> dict[str, float]:
         for node in nodes
     }
     grown = [later[-1].handles[node] - samples[0].handles.get(node, 0) for node in nodes]
+    air_ms = np.array([s.air_ms for s in samples])
+    air_ms = air_ms[np.isfinite(air_ms)]
+    if len(air_ms):
+        figures |= {
+            "sound in the air after its picture, samples": float(len(air_ms)),
+            "the same, median, ms": float(np.median(air_ms)),
+            "the same, farthest from it, ms": float(np.abs(air_ms - np.median(air_ms)).max()),
+            "the same, slope, ms/h": slope(hours, [s.air_ms for s in later]),
+        }
     return {
         **figures,
         "memory, all nodes, MB": sum(later[-1].memory_mb.values()),
@@ -173,6 +212,7 @@ def plot(samples: list[Sample], path: Path) -> None:
     axes[2].plot(minutes, [100 * s.missed for s in samples], label="periods without frame, %")
     axes[3].plot(minutes, [s.lag_ms for s in samples], label="lag, ms")
     axes[3].plot(minutes, [s.offset_ms for s in samples], label="sound after picture, ms")
+    axes[3].plot(minutes, [s.air_ms for s in samples], label="in the air, ms")
     for axis, label in zip(axes, ("memory, MB", "open files", "pace", "time"), strict=True):
         axis.set_ylabel(label)
         axis.legend(loc="upper left", fontsize="small", ncols=3)

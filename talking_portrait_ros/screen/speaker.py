@@ -17,16 +17,19 @@ from talking_portrait_ros.screen.sound import fade_out
 BLOCK_MS = 10
 RESERVE_MS = 30
 FULL_MS = 250
-MAX_TREND = 64
+PULL = 0.005  # of the pitch, for an error as long as the reserve
+MAX_PULL = 0.01
+LEAST_PIECE = 64
 
 
 class OutputQueue:
     """What a sound device plays next: a short reserve, held at its length.
 
-    The device's clock and the clock of the frames differ a little. While the reserve is much too
-    long or too short, each piece is made one sample shorter or longer (0.16 % of pitch). When it
-    runs dry, silence restores it; beyond 250 ms the oldest samples go, so that sound never lags
-    behind the lips.
+    The device's clock and the clock of the frames differ a little, and the screen changes its
+    delay by the way. While the reserve is half as long or as short again, each piece is made
+    shorter or longer, the more so the larger the error is, by 1 % of pitch at most. When it runs
+    dry, silence restores it; beyond 250 ms the oldest samples go, so that sound never lags behind
+    the lips.
     """
 
     def __init__(self, sample_rate_hz: int) -> None:
@@ -46,8 +49,10 @@ class OutputQueue:
         """Play `samples` [n] after what waits."""
         with self._changed:
             error = len(self._fifo) - self.reserve_samples
-            if abs(error) * 2 > self.reserve_samples and len(samples) > MAX_TREND:
-                samples = _resized(samples, len(samples) - int(np.sign(error)))
+            if abs(error) * 2 > self.reserve_samples and len(samples) > LEAST_PIECE:
+                pull = min(PULL * abs(error) / self.reserve_samples, MAX_PULL)
+                change = max(1, round(len(samples) * pull))
+                samples = _resized(samples, len(samples) - int(np.sign(error)) * change)
             self._fifo.append(samples)
             excess = len(self._fifo) - self._full_samples
             if excess > 0:

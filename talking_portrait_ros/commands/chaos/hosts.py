@@ -58,7 +58,7 @@ class HostsAvatar(LiveAvatar):
         """One `talking-portrait run` per host that has nodes."""
         speech = Path(self._folder.name, "speech.wav")
         write_speech(speech, SPEECH_S, None)
-        sound = ["--audio", str(speech), "--screen", "none", *self._words]
+        sound = ["--audio", str(speech), *self._words]
         return [
             self.hosts.command(index, [*RUN, *sound, "--only", ",".join(nodes)])
             for index, nodes in enumerate(self._placed)

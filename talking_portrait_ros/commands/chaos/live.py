@@ -41,11 +41,16 @@ class LiveAvatar:
     probe: Probe
 
     def __init__(
-        self, preset_name: str, layout: str, namespace: str = NAMESPACE, spares: bool = False
+        self,
+        preset_name: str,
+        layout: str,
+        namespace: str = NAMESPACE,
+        spares: bool = False,
+        screen: str = "none",
     ) -> None:
         """Prepare; the processes start with the context."""
         self._words = ["--preset", preset_name, "--layout", layout, "--namespace", namespace]
-        self._words += ["--spares"] * spares
+        self._words += ["--screen", screen, *["--spares"] * spares]
         self._namespace = namespace
         self._runs: list[subprocess.Popen[bytes]] = []
         self._domain = 10 + os.getpid() % 80
@@ -60,7 +65,7 @@ class LiveAvatar:
 
     def commands(self) -> list[list[str]]:
         """The programs that are the avatar."""
-        return [[*RUN, "--topic", "--screen", "none", *self._words]]
+        return [[*RUN, "--topic", *self._words]]
 
     def make_probe(self) -> Probe:
         """Somebody to look at it."""
