@@ -49,6 +49,18 @@ def _rig(description: str, resolution: int, lookahead_ms: int) -> Preset:
 FRAMES: dict[str, StageSpec] = {
     "rig_512": StageSpec("rig", {"resolution": 512}),
     "ref_vae_512": StageSpec("reference_vae", {"weights": "ref_vae_512"}),
+    "ref_vae_fine_512": StageSpec(
+        "reference_vae",
+        {
+            "weights": "ref_vae_fine_512",
+            "widths": (16, 32, 64, 64),
+            "decoder_widths": (16, 32, 64, 64),
+            "down_times": (1, 1, 1),
+            "up_times": (1, 1, 1),
+            "motion_channels": 0,
+            "paint_width": 16,
+        },
+    ),
     "ref_vae_tiny": StageSpec(
         "reference_vae",
         {
@@ -62,6 +74,19 @@ FRAMES: dict[str, StageSpec] = {
             "latent_channels": 16,
             "motion_channels": 4,
             "linear_cells": 1,
+        },
+    ),
+    "ref_vae_plain_128": StageSpec(
+        "reference_vae",
+        {
+            "resolution": 128,
+            "patch": 4,
+            "decoder_blocks": (1, 1, 1, 1),
+            "fusion_blocks": 2,
+            "warp_width": 0,
+            "paint_width": 48,
+            "paint_stride": 1,
+            "base_stride": 0,
         },
     ),
     "ref_vae_paper_512": StageSpec(
@@ -177,19 +202,23 @@ LATENTS: dict[str, StageSpec] = {
     ),
 }
 """Generators by name, for commands that need no whole pipeline."""
+LATENTS["block_flow_fine_512"] = LATENTS["block_flow_512"].with_options(
+    weights="block_flow_fine_512", vae="ref_vae_fine_512", frames_per_step=1, window_steps=24,
+    carried_steps=20, commit="last",
+)  # fmt: skip
 LATENTS["block_flow_512_low_latency"] = LATENTS["block_flow_512"].with_options(
     block_steps=1, carried_steps=15, commit="last"
 )
 
 
 def _block_flow(name: str, description: str) -> Preset:
-    """A generator of `LATENTS` whose latents the reference VAE decodes."""
+    """A generator of `LATENTS` whose latents its reference VAE decodes."""
     return Preset(
         description=description,
         resolution=512,
         features=StageSpec("log_mel", {"lookahead_ms": 60}),
         latents=LATENTS[name],
-        frames=FRAMES["ref_vae_512"],
+        frames=FRAMES[LATENTS[name].options["vae"]],
     )
 
 
@@ -212,18 +241,24 @@ PRESETS: dict[str, Preset] = {
     "rig_512_la120": _rig("portrait rig, 512x512, 120 ms lookahead", 512, 120),
     "rig_512_la200": _rig("portrait rig, 512x512, 200 ms lookahead: best lips, offline", 512, 200),
     "rig_256": _rig("portrait rig, 256x256, 60 ms lookahead: for weak machines", 256, 60),
-    "replay_ref_vae_512": Preset(
-        description="reference VAE, 512x512, replays a recording of latents (--latents FILE)",
-        resolution=512,
-        features=StageSpec("log_mel", {"lookahead_ms": 60}),
-        latents=StageSpec("replay", {"lookahead_ms": 60}),
-        frames=FRAMES["ref_vae_512"],
-    ),
+    **{
+        f"replay_{name}": Preset(
+            description=f"{name} replays a recording of latents (--latents FILE)",
+            resolution=512,
+            features=StageSpec("log_mel", {"lookahead_ms": 60}),
+            latents=StageSpec("replay", {"lookahead_ms": 60}),
+            frames=FRAMES[name],
+        )
+        for name in ("ref_vae_512", "ref_vae_fine_512")
+    },
     "block_flow_512": _block_flow(
         "block_flow_512", "latents by rectified flow, 16 frames at once, reference VAE, 512x512"
     ),
     "block_flow_512_low_latency": _block_flow(
         "block_flow_512_low_latency", "the same, four frames at once"
+    ),
+    "block_flow_fine_512": _block_flow(
+        "block_flow_fine_512", "four frames at once in finer latents, each frame a step of its own"
     ),
     "dyadic_512": _dyadic(
         "dyadic_512", "speaks, listens and answers with its face, 512x512, 60 ms lookahead", 512

@@ -92,7 +92,12 @@ def preview(
 @click.option("--frames", "frames_preset", default="ref_vae_512", show_default=True,
               help="The VAE, a frames preset.")  # fmt: skip
 @click.option("--clips", default=512, show_default=True, help="So many clips.")
-@click.option("--length", default=61, show_default=True, help="Frames of a clip, 1 + 4 n.")
+@click.option(
+    "--length",
+    default=61,
+    show_default=True,
+    help="Frames of a clip, 1 + f n with f per latent step.",
+)
 @click.option("--render", "rendered_px", default=256, show_default=True,
               help="Side at which clips are drawn, pixels; enlarged for the VAE.")  # fmt: skip
 @click.option("--shard", default=32, show_default=True, help="Clips of a shard.")

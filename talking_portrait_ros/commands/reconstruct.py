@@ -90,8 +90,9 @@ def reconstruct(
     cv2.imwrite(str(sheet_path), cv2.cvtColor(reconstruction_sheet(moments), cv2.COLOR_RGB2BGR))
     figures = run.figures().to_dict()
     if latents_file and kept:
+        per_step = model.config.time_factor
         steps = Timebase(
-            fps=footage.fps, frames_per_latent_step=model.config.time_factor, first_step_alone=True
+            fps=footage.fps, frames_per_latent_step=per_step, first_step_alone=per_step > 1
         )
         save_recording(latents_file, Recording(model.config.space, np.concatenate(kept), steps))
     if json_file:

@@ -48,7 +48,7 @@ class ReferenceVaeConfig(Config):
     paint_stride: int = param(2, "pixels per painted one; the references supply what is finer",
                               choices=(1, 2, 4))  # fmt: skip
     motion_channels: int = param(8, "channels of the latent that tell the linear path what moves "
-                                    "within a step", minimum=1)  # fmt: skip
+                                    "within a step; 0 where each frame is a step", minimum=0)  # fmt: skip
     linear_cells: int = param(2, "latent positions along a side of the squares that the linear "
                                  "path codes at once", minimum=1)  # fmt: skip
     base_stride: int = param(4, "the linear path works on the picture shrunk by this; 0: none",
@@ -70,7 +70,8 @@ class ReferenceVaeConfig(Config):
                       f"a multiple of {self.space_factor}")  # fmt: skip
         self._require("paint_stride", self.patch % self.paint_stride == 0,
                       f"a divisor of the patch, {self.patch}")  # fmt: skip
-        least, most = self.time_factor, self.latent_channels - 1
+        several = self.time_factor > 1
+        least, most = (self.time_factor, self.latent_channels - 1) if several else (0, 0)
         fits = not self.base_stride or least <= self.motion_channels <= most
         self._require("motion_channels", fits, f"{least} to {most}")
         fits = not self.base_stride or self.latent_size % self.linear_cells == 0

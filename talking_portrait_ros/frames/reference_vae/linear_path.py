@@ -1,8 +1,8 @@
 """The linear path: the best linear code of shrunk pictures, which the networks improve on.
 
 64 numbers per 64 x 64 pixels are enough for a good blurred picture by principal components alone.
-Most of them describe the last frame of each step, the *key*; the frames between two keys are a
-blend of them. Three numbers say how far each such frame has gone from the one key to the other
+Most of them describe the last frame of each step, the *key* (all of them where each frame is a
+step); the frames between two keys are a blend of them. Three numbers say how far each such frame has gone from the one key to the other
 (a mouth does not open evenly), the few that remain what the blend gets wrong. (Coding the mean of
 a step instead, or the four frames together, blurs what moves: measured in the family's README.)
 Keys are
@@ -40,17 +40,21 @@ class LinearPath(nn.Module):
         self.time_factor = config.time_factor
         n_numbers, n_between = 3 * self.side**2, self.time_factor - 1
         n_motion, n_cells = config.motion_channels - n_between, self.cells**2
+        self.all_keys = self.time_factor == 1
         self.n_key = config.latent_channels - config.motion_channels
         self.analysis = nn.Linear(n_cells * n_numbers, n_cells * self.n_key)
         self.synthesis = nn.Linear(n_cells * self.n_key, n_cells * n_numbers)
-        self.motion_analysis = nn.Linear(n_between * n_numbers, n_motion)
-        self.motion_synthesis = nn.Linear(n_motion, n_between * n_numbers)
+        if not self.all_keys:
+            self.motion_analysis = nn.Linear(n_between * n_numbers, n_motion)
+            self.motion_synthesis = nn.Linear(n_motion, n_between * n_numbers)
 
     def encode(self, pictures: Tensor, memory: Memory | None) -> Tensor:
         """The code; T is 1 + f n at the start of a stream and f n later."""
         fresh = is_fresh(memory)
         first_key = 0 if fresh else self.time_factor - 1
         codes = self._code(pictures[:, first_key :: self.time_factor])
+        if self.all_keys:
+            return codes
         keys = self._with_last(self._key_pictures(codes), memory)
         between = pictures[:, fresh:].unflatten(1, (-1, self.time_factor))[:, :, :-1]
         paces = self._paces(between, keys)
@@ -64,6 +68,8 @@ class LinearPath(nn.Module):
         """Shrunk pictures of every frame, [B, T, h, w, 3]."""
         fresh = is_fresh(memory)
         own = self._key_pictures(latents[..., : self.n_key])
+        if self.all_keys:
+            return own
         keys = self._with_last(own, memory)
         motion = latents[:, fresh:, ..., self.n_key :]
         paces, missed = motion.tensor_split([self.time_factor - 1], dim=-1)
@@ -153,6 +159,8 @@ class LinearPath(nn.Module):
         """
         chosen = slice(None, None, _EVERY)
         self._fit_keys(clips.flatten(0, 1)[chosen, None], features.flatten(0, 1)[chosen])
+        if self.all_keys:
+            return
         keys = self._key_pictures(self._code(clips[:, :: self.time_factor]))
         between = clips[:, 1:].unflatten(1, (-1, self.time_factor))[:, :, :-1]
         blend = self._blend(keys, self._paces(between, keys))

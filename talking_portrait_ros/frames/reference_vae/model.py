@@ -87,6 +87,12 @@ class ReferenceVae(nn.Module):
         _count(memory, latents)
         return latents
 
+    @property
+    def has_linear_latents(self) -> bool:
+        """Latents are those of the linear path: the encoder adds nothing to them."""
+        is_silent = all(not weight.any() for weight in self.encoder.leave.parameters())
+        return self.linear is not None and is_silent
+
     def _encoded(self, frames: Tensor, memory: Memory | None) -> tuple[list[Tensor], Posterior]:
         """Features of all levels, and the latents."""
         features = self.encoder.features(frames, memory)

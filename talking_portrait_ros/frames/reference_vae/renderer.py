@@ -74,7 +74,8 @@ class ReferenceVaeDecoder:
         self.in_space = config.space
         side = config.latent_size
         self.in_shape = (config.latent_channels, side, side)
-        steps = Timebase(frames_per_latent_step=config.time_factor, first_step_alone=True)
+        several = config.time_factor > 1
+        steps = Timebase(frames_per_latent_step=config.time_factor, first_step_alone=several)
         self.clock = Clock(steps)
 
     @torch.inference_mode()

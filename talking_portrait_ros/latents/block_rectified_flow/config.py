@@ -13,8 +13,6 @@ from talking_portrait_ros.features.log_mel.config import feature_space as log_me
 from talking_portrait_ros.features.log_mel.ear import FRAME_WIDTH
 from talking_portrait_ros.latents.idle import IdleConfig
 
-FRAMES_PER_STEP = 4
-
 
 @dataclass(frozen=True)
 class BlockRectifiedFlowConfig(IdleConfig):
@@ -29,6 +27,8 @@ class BlockRectifiedFlowConfig(IdleConfig):
                          "random one")  # fmt: skip
     latent_channels: int = param(64, "channels of the latent", minimum=1)
     latent_size: int = param(8, "height and width of the latent", minimum=1)
+    frames_per_step: int = param(4, "frames that a latent step of the VAE describes",
+                                 choices=(1, 2, 4))  # fmt: skip
     max_references: int = param(3, "pictures of the person used, the first ones", minimum=1,
                                 maximum=3)  # fmt: skip
     lookahead_ms: int = param(

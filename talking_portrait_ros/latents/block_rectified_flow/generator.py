@@ -17,10 +17,7 @@ from talking_portrait_ros.latents.audio_regression.generator import (
     AudioRegressionState,
 )
 from talking_portrait_ros.latents.audio_regression.model import Caches
-from talking_portrait_ros.latents.block_rectified_flow.config import (
-    FRAMES_PER_STEP,
-    BlockRectifiedFlowConfig,
-)
+from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
 from talking_portrait_ros.latents.block_rectified_flow.draft import Drafter, DraftState
 from talking_portrait_ros.latents.block_rectified_flow.model import BlockFlow
 from talking_portrait_ros.latents.block_rectified_flow.sampler import Past, Sampler, block_noise
@@ -76,8 +73,9 @@ class BlockRectifiedFlow:
         self._device = next(model.parameters()).device
         self._follow()
         steps = Timebase(
-            frames_per_latent_step=FRAMES_PER_STEP, latent_steps_per_block=config.block_steps,
-            first_step_alone=True,
+            frames_per_latent_step=config.frames_per_step,
+            latent_steps_per_block=config.block_steps,
+            first_step_alone=config.frames_per_step > 1,
         )  # fmt: skip
         self.clock = Clock(steps)
         self.in_space = config.feature_space

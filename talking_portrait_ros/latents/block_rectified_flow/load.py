@@ -17,6 +17,7 @@ from talking_portrait_ros.weights import load_weights
 
 TRAIN = "talking-portrait train block-flow"
 _SIDE_PX = 64  # pixels along one side of a latent position of a random VAE
+_DOWN_TIMES = {1: (1, 1, 1), 2: (2, 1, 1), 4: (2, 2, 1)}
 
 
 def build_model(config: BlockRectifiedFlowConfig, device: str = "cpu") -> BlockFlow:
@@ -40,6 +41,11 @@ def build_model(config: BlockRectifiedFlowConfig, device: str = "cpu") -> BlockF
 def build(config: BlockRectifiedFlowConfig, device: str) -> BlockRectifiedFlow:
     """The stage; ValueError where weights are missing or do not fit each other."""
     vae = build_vae(_vae_config(config), device)
+    if vae.config.time_factor != config.frames_per_step:
+        raise ValueError(
+            f"BlockRectifiedFlowConfig.frames_per_step={config.frames_per_step}: the VAE "
+            f"{config.vae or '(random)'} has {vae.config.time_factor} frames per latent step"
+        )
     guide = None
     if config.guide:
         guide = build_regression(AudioRegressionConfig(lookahead_ms=config.lookahead_ms), device)
@@ -50,7 +56,9 @@ def build(config: BlockRectifiedFlowConfig, device: str) -> BlockRectifiedFlow:
 def _vae_config(config: BlockRectifiedFlowConfig) -> ReferenceVaeConfig:
     if config.vae:
         return config_of(config.vae)
+    several = config.frames_per_step > 1
     return ReferenceVaeConfig(
         resolution=_SIDE_PX * config.latent_size, latent_channels=config.latent_channels,
-        motion_channels=max(4, config.latent_channels // 8),
+        motion_channels=max(4, config.latent_channels // 8) if several else 0,
+        down_times=_DOWN_TIMES[config.frames_per_step], up_times=(config.frames_per_step, 1, 1),
     )  # fmt: skip

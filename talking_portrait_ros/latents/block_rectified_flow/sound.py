@@ -18,10 +18,7 @@ from talking_portrait_ros.latents.audio_regression.model import (
     Caches,
     CausalBlock,
 )
-from talking_portrait_ros.latents.block_rectified_flow.config import (
-    FRAMES_PER_STEP,
-    BlockRectifiedFlowConfig,
-)
+from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
 from talking_portrait_ros.spaces import MOTION_WIDTH
 
 SLOTS_PER_FRAME = 2
@@ -62,7 +59,8 @@ class SoundEmbedder(nn.Module):
         n_heard = SLOTS_PER_FRAME * config.speech_width if is_raw else config.heard_width
         n_frame = n_heard + 1 + MOTION_WIDTH
         self.alone = _mlp(n_frame, config.sound_width)
-        self.together = _mlp(FRAMES_PER_STEP * n_frame, config.sound_width)
+        self.per_step = config.frames_per_step
+        self.together = _mlp(self.per_step * n_frame, config.sound_width)
 
     def fresh_caches(self, n_batch: int = 1) -> Caches:
         """Caches of a stream that begins."""
@@ -81,10 +79,10 @@ class SoundEmbedder(nn.Module):
     def steps(self, frames: Tensor, has_first: bool) -> Tensor:
         """Latent steps [B, S, sound_width] of frames [B, T, n].
 
-        T is 4 S, or 4 S - 3 with the first step of a session.
+        T is f S, or f S - f + 1 with the first step of a session.
         """
         own = [self.alone(frames[:, :1])] if has_first else []
-        rest = frames[:, has_first:].unflatten(1, (-1, FRAMES_PER_STEP)).flatten(2)
+        rest = frames[:, has_first:].unflatten(1, (-1, self.per_step)).flatten(2)
         return torch.cat([*own, self.together(rest)], dim=1)
 
 

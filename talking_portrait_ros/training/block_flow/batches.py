@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from talking_portrait_ros.flow.schedule import drawn_times
-from talking_portrait_ros.latents.block_rectified_flow.config import FRAMES_PER_STEP
 from talking_portrait_ros.training.block_flow.config import BlockFlowTraining
 from talking_portrait_ros.training.block_flow.material import Material
 
@@ -32,6 +31,7 @@ class Batch:
         speech: [B, T'].
         guide: [B, T', 58].
         first_step: step of the clips at which the stretches begin.
+        frames_per_step: of the VAE.
     """
 
     latents: Tensor
@@ -41,6 +41,7 @@ class Batch:
     speech: Tensor
     guide: Tensor
     first_step: int
+    frames_per_step: int
 
     def to(self, device: str) -> Batch:
         """The same batch on another device."""
@@ -55,31 +56,39 @@ class Batch:
     @property
     def first_frame(self) -> int:
         """Frame of the clips at which the stretches begin."""
-        return first_frame_of(self.first_step)
+        return first_frame_of(self.first_step, self.frames_per_step)
 
 
 _TENSORS = ("latents", "references", "draft", "features", "speech", "guide")
 
 
-def first_frame_of(step: int) -> int:
+def first_frame_of(step: int, frames_per_step: int) -> int:
     """The first frame of a latent step."""
-    return max(0, FRAMES_PER_STEP * step - FRAMES_PER_STEP + 1)
+    return max(0, frames_per_step * (step - 1) + 1)
 
 
 def draw_batch(
-    material: Material, n_clips: int, block_steps: int, generator: np.random.Generator
+    material: Material,
+    n_clips: int,
+    block_steps: int,
+    generator: np.random.Generator,
+    most_steps: int = 0,
 ) -> Batch:
-    """`n_clips` of `material` with one to all of their references; one of them at rest, mostly."""
+    """`n_clips` of `material` with one to all of their references; one of them at rest, mostly.
+
+    Stretches go on to the end of their clips, or for `most_steps` where that is not 0.
+    """
     chosen = torch.from_numpy(generator.integers(len(material), size=n_clips))
     n_steps, n_pictures = material.latents.shape[1], material.references.shape[1]
     first_step = 0
     if generator.random() >= _FROM_THE_START:
         first_step = int(generator.integers(1, max(2, n_steps // 2)))
-    n_whole = (n_steps - first_step) // block_steps * block_steps
+    n_left = min(n_steps - first_step, most_steps or n_steps)
+    n_whole = n_left // block_steps * block_steps
     n_references = int(generator.integers(1, n_pictures + 1))
     order = np.stack([_order(n_pictures, generator) for _ in range(n_clips)])[:, :n_references]
     references = material.references[chosen[:, None], torch.from_numpy(order)]
-    end_frame = first_frame_of(first_step + n_whole)
+    end_frame = first_frame_of(first_step + n_whole, material.frames_per_step)
     features, speech, guide = (
         getattr(material, name)[chosen][:, :end_frame].float()
         for name in ("features", "speech", "guide")
@@ -88,7 +97,10 @@ def draw_batch(
         getattr(material, name)[chosen][:, first_step : first_step + n_whole].float()
         for name in ("latents", "draft")
     )
-    return Batch(latents, references.float(), draft, features, speech, guide, first_step)
+    return Batch(
+        latents, references.float(), draft, features, speech, guide, first_step,
+        material.frames_per_step,
+    )  # fmt: skip
 
 
 def _order(n: int, generator: np.random.Generator) -> NDArray[Any]:

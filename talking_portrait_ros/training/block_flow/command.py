@@ -59,10 +59,11 @@ def made_up(network: BlockRectifiedFlowConfig, n_clips: int, seed: int) -> Mater
 
     chance = torch.Generator().manual_seed(seed)
     n_steps, side, channels = 6, network.latent_size, network.latent_channels
-    n_frames = 4 * n_steps - 3
+    per_step = network.frames_per_step
+    n_frames = per_step * (n_steps - 1) + 1
     jaw = torch.rand(n_clips, n_steps, generator=chance)
     guide = torch.zeros(n_clips, n_frames, MOTION_WIDTH)
-    guide[..., INDEX["jawOpen"]] = jaw.repeat_interleave(4, dim=1)[:, 3:]
+    guide[..., INDEX["jawOpen"]] = jaw.repeat_interleave(per_step, dim=1)[:, per_step - 1 :]
     rest = torch.randn(n_clips, 1, channels, side, side, generator=chance)
     way = torch.randn(channels, side, side, generator=torch.Generator().manual_seed(0))
     change = jaw[..., None, None, None] * way

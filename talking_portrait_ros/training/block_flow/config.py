@@ -36,6 +36,8 @@ class BlockFlowTraining(Staged, Config):
     blocks: tuple[int, ...] = param(
         (1, 2, 4), "latent steps per block, drawn per step: one set of weights for several delays"
     )
+    stretch_steps: int = param(0, "most latent steps of a clip that are taught at once; 0: all",
+                               minimum=0)  # fmt: skip
     shift: float = param(2.0, "how far the times that are taught lean towards the noise",
                          minimum=0.1)  # fmt: skip
     pure_noise: float = param(0.25, "share of blocks that begin at pure noise", minimum=0.0,

@@ -22,7 +22,7 @@ FORMAT = "talking-portrait-latents-2"
 
 @dataclass(frozen=True)
 class Material:
-    """N clips of T = 1 + 4 (S - 1) frames, in half precision.
+    """N clips of T = 1 + f (S - 1) frames, in half precision.
 
     Attributes:
         latents: [N, S, C, h, w].
@@ -50,6 +50,11 @@ class Material:
     def n_frames(self) -> int:
         """T."""
         return self.speech.shape[1]
+
+    @property
+    def frames_per_step(self) -> int:
+        """f, of the VAE."""
+        return (self.n_frames - 1) // (self.latents.shape[1] - 1)
 
     def save(self, path: Path) -> None:
         """Write one shard; it appears as a whole or not at all."""

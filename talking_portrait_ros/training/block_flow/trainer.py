@@ -101,9 +101,9 @@ class Trainer:
         self._optimiser.zero_grad()
         begun_s = time.perf_counter()
         block_steps = int(generator.choice(self.config.blocks))
-        batch = draw_batch(material, self.config.batch, block_steps, generator).to(
-            self.config.device
-        )
+        batch = draw_batch(
+            material, self.config.batch, block_steps, generator, self.config.stretch_steps
+        ).to(self.config.device)
         loss = self.loss(batch, block_steps, stage, generator)
         loss.backward()
         numbers = {"learning_rate": self._schedule.at(step), "loss": float(loss.detach())}

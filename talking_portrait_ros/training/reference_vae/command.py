@@ -32,7 +32,9 @@ def train(config: ReferenceVaeTraining) -> list[Path]:
     torch.set_num_threads(config.threads)
     if config.smoke:
         config = smoke_config(config)
-    run = Run(config, Trainer(config, model_config(config.preset)), _sources(config))
+    run = Run(
+        config, Trainer(config, model_config(config.preset, config.resampling)), _sources(config)
+    )
     paths = run.go()
     if config.smoke:
         _require_learning(run.history, config.stages[0].steps)

@@ -99,6 +99,8 @@ class ReferenceVaeTraining(Config):
                                 "are not trained on")  # fmt: skip
     out: str = param("out/reference_vae", "folder for checkpoints, metrics and pictures")
     preset: str = param("ref_vae_512", "the model")
+    resampling: str = param("", "another resampling than the preset's, for an ablation",
+                            choices=("", "residual", "interpolation"))  # fmt: skip
     device: str = param("cpu", "where the model is trained: cpu, cuda, cuda:1")
     precision: str = param("float32", "arithmetic of the layers; bfloat16 needs a GPU",
                            choices=("float32", "bfloat16"))  # fmt: skip
@@ -116,6 +118,8 @@ class ReferenceVaeTraining(Config):
     reference_shares: tuple[float, ...] = param(
         (0.15, 0.40, 0.20, 0.25), "share of batches with 0, 1, 2 and 3 references"
     )
+    fixed_latents: bool = param(False, "leave the latents as the linear path first gives them, so "
+                                       "that generators can learn them meanwhile")  # fmt: skip
     losses: LossWeights = param(LossWeights(), "weights of the losses")
     learning_rate: float = param(4e-4, "highest learning rate", minimum=0.0)
     warm_up: int = param(300, "steps until it is reached", minimum=1)
@@ -164,8 +168,8 @@ class ReferenceVaeTraining(Config):
         return next((i for i, end in enumerate(ends) if step < end), len(ends) - 1)
 
 
-def model_config(preset: str) -> ReferenceVaeConfig:
-    """The network of `preset`, with random weights.
+def model_config(preset: str, resampling: str = "") -> ReferenceVaeConfig:
+    """The network of `preset`, with random weights, and another `resampling` where one is named.
 
     Raises:
         ValueError: no such preset, or one of another family.
@@ -173,4 +177,5 @@ def model_config(preset: str) -> ReferenceVaeConfig:
     spec = frames_spec(preset)
     if spec.family != "reference_vae":
         raise ValueError(f"preset={preset!r} is {spec.family}; choose a reference_vae")
-    return ReferenceVaeConfig.from_dict({**spec.options, "weights": ""})
+    changes = {"resampling": resampling} if resampling else {}
+    return ReferenceVaeConfig.from_dict({**spec.options, **changes, "weights": ""})

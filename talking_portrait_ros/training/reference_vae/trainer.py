@@ -42,6 +42,8 @@ class Trainer:
         self.config = config
         torch.manual_seed(config.seed)
         self.model = ReferenceVae(model_config).to(config.device)
+        if config.fixed_latents:
+            _fix_latents(self.model)
         self.ema = Ema(self.model, config.ema_decay)
         self._schedule = CosineSchedule(
             config.learning_rate, config.lowest_share * config.learning_rate, config.warm_up,
@@ -148,8 +150,21 @@ def _groups(model: ReferenceVae) -> list[dict[str, Any]]:
     linear = list(model.linear.parameters()) if model.linear is not None else []
     slow = {id(weight) for weight in linear}
     rest = [weight for weight in model.parameters() if id(weight) not in slow]
+    rest, linear = ([weight for weight in part if weight.requires_grad] for part in (rest, linear))
     groups = [{"params": rest, "share": 1.0}, {"params": linear, "share": LINEAR_RATE_SHARE}]
     return [group for group in groups if group["params"]]
+
+
+def _fix_latents(model: ReferenceVae) -> None:
+    """Let nothing learn that the latents follow from.
+
+    Raises:
+        ValueError: the model has no linear path to give them.
+    """
+    if model.linear is None:
+        raise ValueError("fixed_latents: this model has no linear path; leave it out")
+    for part in (model.linear, model.encoder.leave):
+        part.requires_grad_(requires_grad=False)
 
 
 def _number(value: Tensor) -> float:

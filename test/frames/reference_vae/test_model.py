@@ -14,6 +14,7 @@ from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
 from talking_portrait_ros.presets import FRAMES, frames_spec
 
 SIDE = 64
+EACH_FRAME = {"down_times": (1, 1, 1), "up_times": (1, 1, 1), "motion_channels": 0}
 
 
 def _config(name: str = "ref_vae_tiny") -> ReferenceVaeConfig:
@@ -38,6 +39,11 @@ def test_the_compression_ratio_is_the_papers(name: str) -> None:
     config = _config(name)
     assert config.compression_ratio == 768
     assert (config.latent_size, config.latent_channels, config.time_factor) == (8, 64, 4)
+
+
+def test_the_fine_preset_codes_every_frame() -> None:
+    config = _config("ref_vae_fine_512")
+    assert (config.compression_ratio, config.time_factor, config.latent_size) == (192, 1, 8)
 
 
 def test_the_tiny_preset_is_what_the_contract_suite_runs() -> None:
@@ -67,8 +73,9 @@ def test_the_preset_at_the_papers_scale_has_its_widths() -> None:
 
 
 @pytest.mark.parametrize("n_references", [0, 1, 3])
-def test_pieces_equal_the_whole(n_references: int) -> None:
-    model = _model()
+@pytest.mark.parametrize("each_frame", [False, True])
+def test_pieces_equal_the_whole(n_references: int, each_frame: bool) -> None:
+    model = _model(_config().replace(**EACH_FRAME) if each_frame else None)
     frames, references = _frames(13), _frames(n_references, seed=2)
     whole = model.encode(frames)
     memory = model.encoder_memory(1, SIDE, SIDE)
@@ -76,8 +83,9 @@ def test_pieces_equal_the_whole(n_references: int) -> None:
     assert torch.allclose(torch.cat(pieces, dim=1), whole.mean, atol=1e-4)
     cache = model.encode_references(references)
     memory = model.decoder_memory(1, SIDE, SIDE)
+    lengths = [1, 8, 4] if each_frame else [1, 2, 1]
     decoded = [
-        model.decode(piece, cache, memory).frames for piece in whole.mean.split([1, 2, 1], dim=1)
+        model.decode(piece, cache, memory).frames for piece in whole.mean.split(lengths, dim=1)
     ]
     expected = model.decode(whole.mean, cache).frames
     assert torch.allclose(torch.cat(decoded, dim=1), expected, atol=1e-4)

@@ -19,9 +19,13 @@ from talking_portrait_ros.training.block_flow.config import BlockFlowTraining
 from talking_portrait_ros.training.block_flow.material import Material, joined
 
 
+def _material(frames_per_step: int) -> Material:
+    return made_up(FAMILY.tiny.replace(frames_per_step=frames_per_step), 6, seed=1)
+
+
 @pytest.fixture(scope="module")
 def material() -> Material:
-    return made_up(FAMILY.tiny, 6, seed=1)
+    return _material(4)
 
 
 def test_shards_come_back_in_order(material: Material, tmp_path) -> None:
@@ -51,14 +55,19 @@ def test_shards_of_different_vaes_are_not_mixed(material: Material) -> None:
         joined([material, replace(material, vae="another")])
 
 
-def test_a_stretch_belongs_to_its_sound(material: Material) -> None:
+@pytest.mark.parametrize("per_step", [1, 4])
+def test_a_stretch_belongs_to_its_sound(per_step: int) -> None:
     """In the made-up clips the latents of a step follow the guide's jaw in its frames."""
+    material = _material(per_step)
+    assert material.frames_per_step == per_step
     for seed in range(12):
         batch = draw_batch(material, 4, 2, np.random.default_rng(seed))
         assert batch.latents.shape[1] % 2 == 0
         jaw = batch.guide.amax(dim=-1)[:, batch.first_frame :]
         steps = jaw[:, :1] if batch.has_first else jaw[:, :0]
-        steps = torch.cat([steps, jaw[:, batch.has_first :].unflatten(1, (-1, 4))[..., -1]], 1)
+        steps = torch.cat(
+            [steps, jaw[:, batch.has_first :].unflatten(1, (-1, per_step))[..., -1]], 1
+        )
         assert steps.shape == batch.latents.shape[:2]
         change = batch.latents[:, 1:] - batch.latents[:, :-1]
         wanted = (steps[:, 1:] - steps[:, :-1])[..., None, None, None]
@@ -67,8 +76,15 @@ def test_a_stretch_belongs_to_its_sound(material: Material) -> None:
             assert torch.allclose(way, way[:1].expand_as(way), rtol=0.02, atol=0.02)
 
 
+def test_a_stretch_is_no_longer_than_asked_for(material: Material) -> None:
+    for seed in range(6):
+        batch = draw_batch(material, 4, 2, np.random.default_rng(seed), most_steps=3)
+        assert batch.latents.shape[1] == 2
+
+
 def test_the_first_step_is_one_frame() -> None:
-    assert [first_frame_of(step) for step in range(4)] == [0, 1, 5, 9]
+    assert [first_frame_of(step, 4) for step in range(4)] == [0, 1, 5, 9]
+    assert [first_frame_of(step, 1) for step in range(4)] == [0, 1, 2, 3]
 
 
 def test_steps_of_a_block_share_their_time() -> None:
