@@ -48,7 +48,8 @@ class ReferenceVaeConfig(Config):
     paint_stride: int = param(2, "pixels per painted one; the references supply what is finer",
                               choices=(1, 2, 4))  # fmt: skip
     motion_channels: int = param(8, "channels of the latent that tell the linear path what moves "
-                                    "within a step; 0 where each frame is a step", minimum=0)  # fmt: skip
+                                    "within a step; 0 where each frame is one",
+                                 minimum=0)  # fmt: skip
     linear_cells: int = param(2, "latent positions along a side of the squares that the linear "
                                  "path codes at once", minimum=1)  # fmt: skip
     base_stride: int = param(4, "the linear path works on the picture shrunk by this; 0: none",

@@ -2,8 +2,9 @@
 
 64 numbers per 64 x 64 pixels are enough for a good blurred picture by principal components alone.
 Most of them describe the last frame of each step, the *key* (all of them where each frame is a
-step); the frames between two keys are a blend of them. Three numbers say how far each such frame has gone from the one key to the other
-(a mouth does not open evenly), the few that remain what the blend gets wrong. (Coding the mean of
+step); the frames between two keys are a blend of them. Three numbers say how far each such frame
+has gone from the one key to the other (a mouth does not open evenly), the few that remain what the
+blend gets wrong. (Coding the mean of
 a step instead, or the four frames together, blurs what moves: measured in the family's README.)
 Keys are
 coded in blocks of several positions, which leaves fewer seams and more detail; yet each position's
