@@ -81,10 +81,11 @@ FRAMES: dict[str, StageSpec] = {
         {
             "resolution": 128,
             "patch": 4,
+            "widths": (16, 32, 64, 64),
+            "decoder_widths": (16, 32, 64, 64),
             "decoder_blocks": (1, 1, 1, 1),
             "fusion_blocks": 2,
             "warp_width": 0,
-            "paint_width": 48,
             "paint_stride": 1,
             "base_stride": 0,
         },
@@ -203,8 +204,8 @@ LATENTS: dict[str, StageSpec] = {
 }
 """Generators by name, for commands that need no whole pipeline."""
 LATENTS["block_flow_fine_512"] = LATENTS["block_flow_512"].with_options(
-    weights="block_flow_fine_512", vae="ref_vae_fine_512", frames_per_step=1, window_steps=24,
-    carried_steps=20, commit="last",
+    weights="block_flow_fine_512", vae="ref_vae_fine_512", frames_per_step=1, width=128, depth=3,
+    window_steps=24, carried_steps=20, commit="last",
 )  # fmt: skip
 LATENTS["block_flow_512_low_latency"] = LATENTS["block_flow_512"].with_options(
     block_steps=1, carried_steps=15, commit="last"
