@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from talking_portrait_ros.training.dyadic.config import DyadicTraining
 from talking_portrait_ros.training.loop.shipping import newest, ship
@@ -27,10 +28,12 @@ def export(config: DyadicTraining, checkpoints: Path) -> Path:
     """
     found = newest(config.out, checkpoints)
     facts = found.facts
-    said = {
+    said: dict[str, Any] = {
         "model": f"ArFlow, preset {facts['config']['preset']}, one for all lookaheads",
         "data": DATA,
         "material": f"{facts['conversations']} conversations, {facts['hours']:.2f} h",
         "limits": LIMITS,
     }
+    if begun_with := facts.get("begun_with"):
+        said["begun_with"] = begun_with
     return ship(found, config.export, config.weights_folder, said, "jaw_r")

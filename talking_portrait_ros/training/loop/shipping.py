@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,14 @@ def newest(out: str, checkpoints: Path) -> Checkpoint:
     return found
 
 
-def ship(found: Checkpoint, name: str, folder: str, said: dict[str, str], figure: str) -> Path:
+def ship(found: Checkpoint, name: str, folder: str, said: Mapping[str, Any], figure: str) -> Path:
     """Write the average in a checkpoint as the weights `name`, with their card; their path.
 
     Args:
         found: the checkpoint.
         name: of the weights.
         folder: where they go.
-        said: what the card says in words: model, data, limits.
+        said: what else the card says: model, data, limits.
         figure: the newest record of the history that has this is the card's.
 
     Raises:
