@@ -1,8 +1,8 @@
 """Lips: a few small nets that hear the own voice, and say together what its mouth does.
 
-Each is a net like that of `audio_regression`, from other random weights and other sounds; what they
-get wrong differs, so their mean is nearer than any of them. They say the articulators for every
-lookahead at once. Side by side they are one batch: a frame costs what its calls cost.
+Each is a net like that of `audio_regression`, from other random weights and other sounds; they err
+in different ways, so their mean errs less than each. They say the articulators for every lookahead
+at once. Side by side they are one batch: a frame costs what its calls cost.
 """
 
 from __future__ import annotations

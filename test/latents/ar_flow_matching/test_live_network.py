@@ -9,8 +9,8 @@ from talking_portrait_ros.latents.ar_flow_matching import FAMILY
 from talking_portrait_ros.latents.ar_flow_matching.backbone import Backbone
 from talking_portrait_ros.latents.ar_flow_matching.ears import Ears
 from talking_portrait_ros.latents.ar_flow_matching.head import FlowHead
-from talking_portrait_ros.latents.ar_flow_matching.live_backbone import FrameRing, LiveBackbone
 from talking_portrait_ros.latents.ar_flow_matching.lips import Lips
+from talking_portrait_ros.latents.ar_flow_matching.live_backbone import FrameRing, LiveBackbone
 from talking_portrait_ros.latents.ar_flow_matching.live_ears import LiveEars
 from talking_portrait_ros.latents.ar_flow_matching.live_head import LiveHead
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
