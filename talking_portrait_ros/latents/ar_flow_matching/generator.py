@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from talking_portrait_ros.chunks import F32, FeatureChunk, Header, LatentBlock, References
 from talking_portrait_ros.features.causal_speech.config import LOOKAHEADS_MS
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
 from talking_portrait_ros.latents.ar_flow_matching.live_ears import EarRings, LiveEars
+from talking_portrait_ros.latents.ar_flow_matching.live_lips import LipsState, LiveLips
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
 from talking_portrait_ros.latents.ar_flow_matching.sampler import Past, Sampler, frame_noise
 from talking_portrait_ros.latents.ar_flow_matching.shown import (
@@ -20,23 +20,18 @@ from talking_portrait_ros.latents.ar_flow_matching.shown import (
     shown,
     voted,
 )
-from talking_portrait_ros.latents.audio_regression.model import Caches
 from talking_portrait_ros.latents.audio_regression.mouth import (
     HEARD,
     HEARD_WITHOUT_LOOKAHEAD,
     Gate,
-    mouth_motion,
 )
 from talking_portrait_ros.latents.direction import Director, Steering
 from talking_portrait_ros.latents.idle import IdleLife, IdleState
-from talking_portrait_ros.spaces import INDEX, MOTION_ARKIT, MOTION_WIDTH
+from talking_portrait_ros.spaces import MOTION_ARKIT, MOTION_WIDTH
 from talking_portrait_ros.stage import Clock, require_next, require_space
 from talking_portrait_ros.timebase import Timebase
 
 STAGE = "ar_flow_matching"
-# The network's jawOpen at which the lip nets are not heard yet, and are in full, while the partner
-# speaks. They hear one voice; the network hears both, and knows an echo from speech of its own.
-OPENS = (0.02, 0.06)
 
 
 @dataclass
@@ -45,11 +40,9 @@ class ArFlowState:
 
     Attributes:
         rings: past of the ears.
-        lips: past of the lip nets.
+        lips: memory of the lip nets, if there are any.
         past: what has been made.
         gate: how far the mouth may open.
-        partner: whether the partner speaks, so that an echo may be heard.
-        opens: whether the network opens the mouth.
         idle: memory of the idle life.
         steering: the way towards what people ask for.
         calm: the frame before, before idle life and wishes, [58].
@@ -58,12 +51,10 @@ class ArFlowState:
     """
 
     rings: EarRings
-    lips: Caches
+    lips: LipsState | None
     past: Past
     gate: Gate
     idle: IdleState
-    partner: Gate = field(default_factory=Gate)
-    opens: Gate = field(default_factory=lambda: Gate(OPENS))
     steering: Steering = field(default_factory=Steering)
     calm: F32 | None = None
     next_frame: int = 0
@@ -89,7 +80,7 @@ class ArFlowMatching:
         with torch.inference_mode():
             self._sampler = Sampler(model)
             self._ears = LiveEars(model.ears, LOOKAHEADS_MS.index(config.lookahead_ms))
-        self._lips = model.lips
+        self._lips = None if model.lips is None else LiveLips(model.lips, config.lookahead_ms)
 
     @property
     def config(self) -> ArFlowMatchingConfig:
@@ -108,7 +99,7 @@ class ArFlowMatching:
         rest = torch.zeros(1, MOTION_WIDTH, device=self._device)
         gate = Gate(HEARD if self.config.lookahead_ms else HEARD_WITHOUT_LOOKAHEAD)
         past = self._sampler.start(rest, self.config)
-        lips = self._lips.fresh_caches() if self._lips is not None else []
+        lips = self._lips.start() if self._lips is not None else None
         return ArFlowState(self._ears.start(), lips, past, gate, self._life.start())
 
     @torch.inference_mode()
@@ -148,28 +139,17 @@ class ArFlowMatching:
         heard = torch.from_numpy(values).to(self._device)
         voices = self._ears.hear(heard, speech, state.rings)
         noise = frame_noise(config.seed, state.next_frame, config.codes).to(self._device)
-        motion = self._sampler.frame(voices, state.past, noise, config)
-        row = shown(motion[0].float().cpu().numpy(), gate, config)
-        if self._lips is not None:
-            row = voted(row, self._mouth(heard, motion, gate, state), self._lips.n_nets)
+        motion = self._sampler.frame(voices, state.past, noise, config)[0].float().cpu().numpy()
+        row = shown(motion, gate, config)
+        if self._lips is not None and state.lips is not None:
+            mouth = self._lips.mouth(heard, speech, motion, config.mouth, state.lips)
+            row = voted(row, mouth, self._lips.n_nets)
         row = calmed(row, state.calm)
         state.calm = row.copy()
         row += np.float32(config.idle) * self._idle(speech, state)
         state.steering.follow(row, self.director.wish)
         state.next_frame += 1
         return bounded(row)
-
-    def _mouth(self, heard: Tensor, motion: Tensor, gate: float, state: ArFlowState) -> F32:
-        """The mouth that the lip nets make of the next frame, [58], beside the network's."""
-        config = self.config
-        assert self._lips is not None
-        lookahead = LOOKAHEADS_MS.index(config.lookahead_ms)
-        said = self._lips.frame(heard[: config.heard_width], lookahead, state.lips)
-        partner = state.partner.follow(heard[-1:].cpu().numpy())
-        opens = state.opens.follow(motion[:, INDEX["jawOpen"]].float().cpu().numpy())
-        gates = np.float32(gate) * (1 - partner * (1 - opens))
-        mouth: F32 = mouth_motion(said.float().cpu().numpy()[None], gates, config.mouth)[0]
-        return mouth
 
     def _idle(self, speech: float, state: ArFlowState) -> F32:
         """Drift, breathing and fixations of the next frame, [58]."""

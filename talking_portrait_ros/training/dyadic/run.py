@@ -69,5 +69,5 @@ class Run(StagedRun):
         if not self.config.begin_with:
             return {}
         card = load_card(self.config.begin_with)
-        return {key: card[key] for key in ("material", "compute", "training", "begun_with")
-                if key in card}  # fmt: skip
+        told = ("material", "compute", "figures", "training", "begun_with")
+        return {key: card[key] for key in told if key in card}
