@@ -16,7 +16,7 @@ from talking_portrait_ros.training.loop.history import Record
 LARGEST_BYTES = 16 * 2**20
 _NOT_FOR_CARDS = (
     "corpus", "material", "conversations", "validation", "out", "weights_folder", "export",
-    "smoke",
+    "smoke", "speech_cache",
 )  # fmt: skip
 
 

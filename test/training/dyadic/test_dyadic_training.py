@@ -213,7 +213,10 @@ def test_a_run_goes_on_where_it_ended(tmp_path, pack: str) -> None:
 
 def test_export_writes_half_precision_and_a_card(tmp_path, pack: str) -> None:
     folder = tmp_path / "weights"
-    config = _config(conversations=pack, out=str(tmp_path / "out"), weights_folder=str(folder))
+    config = _config(
+        conversations=pack, out=str(tmp_path / "out"), weights_folder=str(folder),
+        speech_cache=str(tmp_path),
+    )  # fmt: skip
     train(config)
     (path,) = train(config.replace(export="dyadic_test"))
     card = json.loads(path.with_suffix(".json").read_text())
