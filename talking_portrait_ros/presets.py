@@ -168,7 +168,7 @@ LATENTS: dict[str, StageSpec] = {
         },
     ),
     "dyadic_512": StageSpec(
-        "ar_flow_matching", {"weights": "dyadic_512", "guidance_speaker": 0.5}
+        "ar_flow_matching", {"weights": "dyadic_512", "guidance_speaker": 0.5, "lip_nets": 3}
     ),
     "dyadic_tiny": StageSpec(
         "ar_flow_matching",

@@ -56,7 +56,7 @@ def _train_one(config: AudioRegressionTraining, examples: list[Example], lookahe
     torch.manual_seed(config.seed)
     held_out = max(1, int(len(examples) * VALIDATION_SHARE))
     order = np.random.default_rng(config.seed).permutation(len(examples))
-    pairs = [_aligned(examples[index], lookahead) for index in order]
+    pairs = [aligned(examples[index], lookahead) for index in order]
     net = ArticulationNet()
     name = weights_name(lookahead)
     losses = _fit(net, pairs[held_out:], config, name)
@@ -73,7 +73,7 @@ def _train_one(config: AudioRegressionTraining, examples: list[Example], lookahe
     return save_with_card(Path(config.out), name, net.state_dict(), card)
 
 
-def _aligned(example: Example, lookahead_ms: int) -> tuple[F32, F32]:
+def aligned(example: Example, lookahead_ms: int) -> tuple[F32, F32]:
     """Slots [k, 80] and what the mouth does in the frame that each slot belongs to [k, 6].
 
     A slot is heard `lookahead_ms` before its frame is drawn; the middle of a frame's two slots

@@ -28,13 +28,16 @@ def weights_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
 
 
-def load_weights(name: str, expected: Mapping[str, tuple[int, ...]], train: str) -> dict[str, F32]:
+def load_weights(
+    name: str, expected: Mapping[str, tuple[int, ...]], train: str, may_lack: str = ""
+) -> dict[str, F32]:
     """The arrays of the weights `name`, stored in single or half precision, as float32.
 
     Args:
         name: file name without ending.
         expected: shape of each tensor of the model.
         train: the command that makes these weights, for the error message.
+        may_lack: tensors whose names begin so need not be there; "" for none.
 
     Raises:
         ValueError: the file is missing or cannot be read, a tensor is missing, unknown, of
@@ -51,6 +54,8 @@ def load_weights(name: str, expected: Mapping[str, tuple[int, ...]], train: str)
     for tensor in sorted({*expected, *arrays}):
         want = expected.get(tensor)
         found = arrays[tensor].shape if tensor in arrays else None
+        if found is None and may_lack and tensor.startswith(may_lack):
+            continue
         if want != found:
             raise ValueError(
                 f"weights={name!r}: tensor {tensor!r}: expected {_shape(want)}, found "

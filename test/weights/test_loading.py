@@ -43,6 +43,14 @@ def test_tensors_that_do_not_fit_are_named(folder, expected, line):
         load_weights("toy", expected, TRAIN)
 
 
+def test_tensors_that_may_be_lacking_are_left_out(folder):
+    save_file({"a": np.ones(1, np.float32)}, folder / "toy.safetensors")
+    expected = {"a": (1,), "extra.b": (2,)}
+    assert list(load_weights("toy", expected, TRAIN, may_lack="extra.")) == ["a"]
+    with pytest.raises(ValueError, match="tensor 'extra.b': expected shape .2., found nothing"):
+        load_weights("toy", expected, TRAIN)
+
+
 def test_numbers_that_are_none_are_refused(folder):
     save_file({"a": np.float32([np.nan])}, folder / "toy.safetensors")
     with pytest.raises(ValueError, match="'a' is not finite"):

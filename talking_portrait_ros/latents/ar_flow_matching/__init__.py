@@ -20,5 +20,6 @@ FAMILY = Family(
         window_frames=8,
         guidance_speaker=0.5,
         guidance_listener=0.5,
+        lip_nets=2,
     ),
 )

@@ -28,6 +28,9 @@ class ArFlowMatchingConfig(IdleConfig):
                              minimum=1)  # fmt: skip
     speech_width: int = param(64, "channels of the encoder of the own voice", minimum=1)
     partner_width: int = param(32, "channels of the encoder of the partner's voice", minimum=1)
+    lip_nets: int = param(0, "small nets beside the network that hear the own voice; the mouth "
+                             "that is shown is their mean with the network's, one vote each",
+                          minimum=0)  # fmt: skip
     codes: int = param(20, "numbers that the motion of a frame is inside the network", minimum=1)
     width: int = param(192, "channels of a token", minimum=1)
     depth: int = param(4, "transformer blocks", minimum=1)
@@ -61,6 +64,11 @@ class ArFlowMatchingConfig(IdleConfig):
         if self.encoder == "log_mel" and self.heard_width != 160:
             raise ValueError(
                 f"ArFlowMatchingConfig.heard_width={self.heard_width}: log_mel ears give 160"
+            )
+        if self.encoder != "log_mel" and self.lip_nets:
+            raise ValueError(
+                f"ArFlowMatchingConfig.lip_nets={self.lip_nets}: they hear log_mel alone; 0 with "
+                f"{self.encoder}"
             )
 
     @property

@@ -11,9 +11,15 @@ from talking_portrait_ros.chunks import F32, FeatureChunk, Header, LatentBlock, 
 from talking_portrait_ros.features.causal_speech.config import LOOKAHEADS_MS
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
 from talking_portrait_ros.latents.ar_flow_matching.live_ears import EarRings, LiveEars
+from talking_portrait_ros.latents.ar_flow_matching.live_lips import LipsState, LiveLips
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
 from talking_portrait_ros.latents.ar_flow_matching.sampler import Past, Sampler, frame_noise
-from talking_portrait_ros.latents.ar_flow_matching.shown import bounded, calmed, shown
+from talking_portrait_ros.latents.ar_flow_matching.shown import (
+    bounded,
+    calmed,
+    shown,
+    voted,
+)
 from talking_portrait_ros.latents.audio_regression.mouth import (
     HEARD,
     HEARD_WITHOUT_LOOKAHEAD,
@@ -34,6 +40,7 @@ class ArFlowState:
 
     Attributes:
         rings: past of the ears.
+        lips: memory of the lip nets, if there are any.
         past: what has been made.
         gate: how far the mouth may open.
         idle: memory of the idle life.
@@ -44,6 +51,7 @@ class ArFlowState:
     """
 
     rings: EarRings
+    lips: LipsState | None
     past: Past
     gate: Gate
     idle: IdleState
@@ -72,6 +80,7 @@ class ArFlowMatching:
         with torch.inference_mode():
             self._sampler = Sampler(model)
             self._ears = LiveEars(model.ears, LOOKAHEADS_MS.index(config.lookahead_ms))
+        self._lips = None if model.lips is None else LiveLips(model.lips, config.lookahead_ms)
 
     @property
     def config(self) -> ArFlowMatchingConfig:
@@ -90,7 +99,8 @@ class ArFlowMatching:
         rest = torch.zeros(1, MOTION_WIDTH, device=self._device)
         gate = Gate(HEARD if self.config.lookahead_ms else HEARD_WITHOUT_LOOKAHEAD)
         past = self._sampler.start(rest, self.config)
-        return ArFlowState(self._ears.start(), past, gate, self._life.start())
+        lips = self._lips.start() if self._lips is not None else None
+        return ArFlowState(self._ears.start(), lips, past, gate, self._life.start())
 
     @torch.inference_mode()
     def step(self, chunk: FeatureChunk, state: ArFlowState) -> list[LatentBlock]:
@@ -129,8 +139,12 @@ class ArFlowMatching:
         heard = torch.from_numpy(values).to(self._device)
         voices = self._ears.hear(heard, speech, state.rings)
         noise = frame_noise(config.seed, state.next_frame, config.codes).to(self._device)
-        motion = self._sampler.frame(voices, state.past, noise, config)
-        row = calmed(shown(motion[0].float().cpu().numpy(), gate, config), state.calm)
+        motion = self._sampler.frame(voices, state.past, noise, config)[0].float().cpu().numpy()
+        row = shown(motion, gate, config)
+        if self._lips is not None and state.lips is not None:
+            mouth = self._lips.mouth(heard, speech, motion, config.mouth, state.lips)
+            row = voted(row, mouth, self._lips.n_nets)
+        row = calmed(row, state.calm)
         state.calm = row.copy()
         row += np.float32(config.idle) * self._idle(speech, state)
         state.steering.follow(row, self.director.wish)

@@ -11,10 +11,11 @@ from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingC
 from talking_portrait_ros.latents.ar_flow_matching.ears import Ears
 from talking_portrait_ros.latents.ar_flow_matching.gestures import Gestures
 from talking_portrait_ros.latents.ar_flow_matching.head import FlowHead
+from talking_portrait_ros.latents.ar_flow_matching.lips import Lips
 
 
 class ArFlow(nn.Module):
-    """Ears, motion codes, gestures, transformer and flow-matching head."""
+    """Ears, motion codes, gestures, transformer and flow-matching head; lips beside them."""
 
     def __init__(self, config: ArFlowMatchingConfig) -> None:
         super().__init__()
@@ -26,3 +27,4 @@ class ArFlow(nn.Module):
         self.no_anchor = nn.Parameter(torch.zeros(config.width))
         self.backbone = Backbone(config)
         self.head = FlowHead(config)
+        self.lips = Lips(config.lip_nets) if config.lip_nets else None

@@ -56,6 +56,13 @@ def shown(motion: F32, gate: float, config: ArFlowMatchingConfig) -> F32:
     return bounded(motion * np.array(amplitudes, np.float32)[_PART_OF_COLUMN])
 
 
+def voted(row: F32, mouth: F32, n_nets: int) -> F32:
+    """`row` [58] with the mean of its mouth and that of `n_nets` others, [58], in place."""
+    columns = COLUMNS["mouth"]
+    row[columns] += np.float32(n_nets / (n_nets + 1)) * (mouth[columns] - row[columns])
+    return row
+
+
 def calmed(row: F32, before: F32 | None) -> F32:
     """`row` [58] with its slow parts eased from the frame before, in place."""
     if before is not None:

@@ -10,10 +10,11 @@ from talking_portrait_ros.features.causal_speech.config import LOOKAHEADS_MS
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
 from talking_portrait_ros.presets import latents_spec
 from talking_portrait_ros.training.loop.curriculum import Stage, Staged, parse_curriculum
+from talking_portrait_ros.training.speech_corpus import SpeechCorpusConfig
 from talking_portrait_ros.weights import FOLDER
 
-KINDS = ("teach", "distil")
-CURRICULUM = "teach:3000"
+KINDS = ("teach", "distil", "lips")
+CURRICULUM = "lips:400,teach:3000"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class DyadicTraining(Staged, Config):
                                 "are then not trained on")  # fmt: skip
     out: str = param("out/dyadic", "folder for checkpoints, metrics and curves")
     preset: str = param("dyadic_512", "the model")
+    begin_with: str = param("", "shipped weights that a new run begins with, as far as the model "
+                                "has them; empty: random ones")  # fmt: skip
+    speech: SpeechCorpusConfig = param(SpeechCorpusConfig(), "sentences that `lips` stages learn")
+    speech_cache: str = param("~/.cache/talking_portrait_ros/corpus", "folder for these")
     start_from: str = param("audio_regression_la60", "shipped weights whose convolutions the own "
                                                      "ear begins with; empty: none")  # fmt: skip
     device: str = param("cpu", "where the model is trained: cpu, cuda, cuda:1")

@@ -11,6 +11,7 @@ from talking_portrait_ros.training.dyadic.material import Scene, n_hours
 from talking_portrait_ros.training.dyadic.trainer import Trainer
 from talking_portrait_ros.training.loop.curriculum import Stage
 from talking_portrait_ros.training.loop.run import StagedRun
+from talking_portrait_ros.weights import load_card
 
 
 class Run(StagedRun):
@@ -60,4 +61,13 @@ class Run(StagedRun):
             "model": self._trainer.model.config.to_dict(),
             "conversations": len(self._training),
             "hours": n_hours(self._training),
+            "begun_with": self._begun_with(),
         }
+
+    def _begun_with(self) -> dict[str, Any]:
+        """What the card of the weights that the run began with says of how they were made."""
+        if not self.config.begin_with:
+            return {}
+        card = load_card(self.config.begin_with)
+        told = ("material", "compute", "figures", "training", "begun_with")
+        return {key: card[key] for key in told if key in card}

@@ -15,10 +15,12 @@ from talking_portrait_ros.flow.path import between, velocity_from_clean
 from talking_portrait_ros.flow.schedule import drawn_times, times_down
 from talking_portrait_ros.flow.solver import euler
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
+from talking_portrait_ros.latents.ar_flow_matching.load import TRAIN
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
 from talking_portrait_ros.latents.audio_regression.model import load_net
 from talking_portrait_ros.training.dyadic.batches import Batch, draw_batch
 from talking_portrait_ros.training.dyadic.config import DyadicTraining
+from talking_portrait_ros.training.dyadic.lips import Pairs, lips_loss, speech_pairs
 from talking_portrait_ros.training.dyadic.material import LEAD_FRAMES, Scene, motion_of
 from talking_portrait_ros.training.loop.curriculum import Stage
 from talking_portrait_ros.training.loop.ema import Ema
@@ -28,6 +30,7 @@ from talking_portrait_ros.training.loop.schedule import (
     seed_step,
     set_learning_rate,
 )
+from talking_portrait_ros.weights import load_weights
 
 _BETAS = (0.9, 0.98)
 _GESTURES = 4.0  # how much the surprise at a gesture counts: it is rare, and small in nats
@@ -63,6 +66,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.model = ArFlow(model_config).to(config.device)
         self.ema = Ema(self.model, config.ema_decay)
+        self._speech: Pairs | None = None
         self._schedule = CosineSchedule(
             config.learning_rate, config.lowest_share * config.learning_rate, config.warm_up,
             config.total_steps,
@@ -72,14 +76,19 @@ class Trainer:
         )
 
     def begin(self, scenes: Sequence[Scene]) -> None:
-        """Take the codes from the motion of `scenes`, and the own ear from `start_from`.
+        """Take the weights of `begin_with`.
+
+        Without them, the codes come from the motion of `scenes`, the own ear from `start_from`.
 
         Raises:
-            ValueError: those weights are missing or do not fit the ear.
+            ValueError: such weights are missing or do not fit.
         """
-        self.model.codes.fit(motion_of(scenes).to(self.config.device))
-        if self.config.start_from:
-            self._lend_ear()
+        if self.config.begin_with:
+            self._begin_with()
+        else:
+            self.model.codes.fit(motion_of(scenes).to(self.config.device))
+            if self.config.start_from:
+                self._lend_ear()
         self.ema = Ema(self.model, self.config.ema_decay)
 
     def step(self, step: int, stage: Stage, scenes: Sequence[Scene]) -> dict[str, float]:
@@ -88,8 +97,11 @@ class Trainer:
         set_learning_rate(self._optimiser, self._schedule.at(step))
         self._optimiser.zero_grad()
         begun_s = time.perf_counter()
-        batch = draw_batch(scenes, self.config, generator).to(self.config.device)
-        loss = self.loss(batch, stage, generator)
+        if stage.kind == "lips":
+            loss = self.lips_loss(generator)
+        else:
+            batch = draw_batch(scenes, self.config, generator).to(self.config.device)
+            loss = self.loss(batch, stage, generator)
         loss.backward()
         numbers = {"learning_rate": self._schedule.at(step), "loss": float(loss.detach())}
         numbers["gradient"] = descend(self.model, self._optimiser, self.config.clip_norm)
@@ -112,6 +124,21 @@ class Trainer:
         mean: Tensor = (wrong * self._weights(wrong)).mean()
         return mean + _GESTURES * surprise(self.model, condition, batch)
 
+    def lips_loss(self, generator: np.random.Generator) -> Tensor:
+        """What the lip nets get wrong in sentences.
+
+        Raises:
+            ValueError: the model has none.
+        """
+        if self.model.lips is None:
+            raise ValueError(
+                f"curriculum: preset {self.config.preset!r} has no lip nets to teach; choose one "
+                "with lip_nets, or leave the stage lips out"
+            )
+        if self._speech is None:
+            self._speech = speech_pairs(self.config.speech, self.config.speech_cache)
+        return lips_loss(self.model.lips, self._speech, generator)
+
     def tensors(self) -> dict[str, Tensor]:
         """What a checkpoint keeps."""
         return learned_tensors(self.model, self.ema, self._optimiser)
@@ -123,6 +150,13 @@ class Trainer:
             ValueError: they are those of another model.
         """
         load_learned(tensors, self.model, self.ema, self._optimiser, self.config.out)
+
+    def _begin_with(self) -> None:
+        mine = self.model.state_dict()
+        shapes = {name: tuple(value.shape) for name, value in mine.items()}
+        arrays = load_weights(self.config.begin_with, shapes, TRAIN, may_lack="lips.")
+        found = {name: torch.from_numpy(value) for name, value in arrays.items()}
+        self.model.load_state_dict({**mine, **found})
 
     def _lend_ear(self) -> None:
         encoder = self.model.ears.own.encoder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from talking_portrait_ros.training.loop.history import Record
 LARGEST_BYTES = 16 * 2**20
 _NOT_FOR_CARDS = (
     "corpus", "material", "conversations", "validation", "out", "weights_folder", "export",
-    "smoke",
+    "smoke", "speech_cache",
 )  # fmt: skip
 
 
@@ -31,14 +32,14 @@ def newest(out: str, checkpoints: Path) -> Checkpoint:
     return found
 
 
-def ship(found: Checkpoint, name: str, folder: str, said: dict[str, str], figure: str) -> Path:
+def ship(found: Checkpoint, name: str, folder: str, said: Mapping[str, Any], figure: str) -> Path:
     """Write the average in a checkpoint as the weights `name`, with their card; their path.
 
     Args:
         found: the checkpoint.
         name: of the weights.
         folder: where they go.
-        said: what the card says in words: model, data, limits.
+        said: what else the card says: model, data, limits.
         figure: the newest record of the history that has this is the card's.
 
     Raises:

@@ -13,10 +13,17 @@ from talking_portrait_ros.latents.ar_flow_matching.codes import MotionCodes
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
 from talking_portrait_ros.latents.ar_flow_matching.generator import ArFlowMatching
 from talking_portrait_ros.latents.ar_flow_matching.gestures import LONG_AGO, UnderWay
+from talking_portrait_ros.latents.ar_flow_matching.lips import N_LOOKAHEADS
 from talking_portrait_ros.latents.ar_flow_matching.load import build_model
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
 from talking_portrait_ros.latents.ar_flow_matching.sampler import frame_noise
-from talking_portrait_ros.latents.ar_flow_matching.shown import COLUMNS, bounded, calmed, shown
+from talking_portrait_ros.latents.ar_flow_matching.shown import (
+    COLUMNS,
+    bounded,
+    calmed,
+    shown,
+    voted,
+)
 from talking_portrait_ros.latents.direction import Expression, Gaze
 from talking_portrait_ros.presets import LATENTS
 from talking_portrait_ros.spaces import INDEX, MOTION_WIDTH
@@ -129,6 +136,54 @@ def test_without_own_speech_the_mouth_is_shut_within_three_frames():
     assert not made[7:, COLUMNS["mouth"]].any()
 
 
+def test_lip_nets_and_network_have_one_vote_each_on_the_mouth_and_none_elsewhere():
+    row = np.full(MOTION_WIDTH, 0.2, np.float32)
+    made = voted(row.copy(), np.full(MOTION_WIDTH, 0.6, np.float32), 3)
+    np.testing.assert_allclose(made[COLUMNS["mouth"]], 0.5, rtol=1e-5)
+    others = np.setdiff1d(np.arange(MOTION_WIDTH), COLUMNS["mouth"])
+    assert np.array_equal(made[others], row[others])
+
+
+def _say(lips, opening):
+    """Let lip nets say this opening and nothing else, whatever they hear."""
+    lips.leave.weight.zero_()
+    lips.leave.bias.zero_()
+    lips.leave.bias.view(lips.n_nets, N_LOOKAHEADS, -1)[..., 0] = opening
+
+
+def test_lip_nets_move_the_mouth_and_leave_what_the_network_remembers():
+    chunk, made, states = None, [], []
+    for opening in (0.0, 1.0):
+        model = build_model(TINY)
+        _say(model.lips, opening)
+        model.codes.mean[INDEX["jawOpen"]] = 0.5  # the network opens the mouth
+        stage = ArFlowMatching(TINY, model)
+        chunk = chunk or synthetic_input(stage, N_FRAMES, seed=1)
+        chunk.speech[:], chunk.values[:, -1] = 1.0, 0.0
+        states.append(stage.start(blank_references()))
+        made.append(motion(stage, chunk, states[-1]))
+    wider = made[1] - made[0]
+    assert wider[:, INDEX["jawOpen"]].min() > 0.3
+    assert not wider[:, COLUMNS["head"] + COLUMNS["blink"]].any()
+    assert torch.equal(states[0].past.last, states[1].past.last)
+
+
+def test_while_the_partner_speaks_lip_nets_are_heard_only_if_the_network_opens_the_mouth():
+    """They cannot tell an echo of the partner from speech of their own; the network can."""
+    model = build_model(TINY)
+    _say(model.lips, 1.0)
+    model.codes.leave[:, INDEX["jawOpen"]] = 0.0
+    model.codes.mean[INDEX["jawOpen"]] = 0.01
+    stage = ArFlowMatching(TINY, model)
+    chunk = synthetic_input(stage, N_FRAMES, seed=1)
+    chunk.speech[:] = 1.0
+    widest = []
+    for partner in (0.0, 1.0):
+        chunk.values[:, -1] = partner
+        widest.append(motion(stage, chunk)[:, INDEX["jawOpen"]].max())
+    assert widest[0] > 0.3 > 0.01 > widest[1]
+
+
 def test_a_gesture_begins_when_the_dice_fall_below_its_chance() -> None:
     under_way = UnderWay(chances=[1.0, 0.0, 0.5])
     began = []
@@ -221,6 +276,7 @@ def test_the_paper_preset_is_as_large_as_the_seed():
         ({"head_width": 7}, "head_width=7"),
         ({"heard_width": 80}, "heard_width=80: log_mel ears give 160"),
         ({"mouth": -1.0}, "mouth=-1.0"),
+        ({"encoder": "wav2vec2", "lip_nets": 2}, "lip_nets=2: they hear log_mel alone"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_by_name(values, words):

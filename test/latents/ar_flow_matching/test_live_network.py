@@ -9,11 +9,13 @@ from talking_portrait_ros.latents.ar_flow_matching import FAMILY
 from talking_portrait_ros.latents.ar_flow_matching.backbone import Backbone
 from talking_portrait_ros.latents.ar_flow_matching.ears import Ears
 from talking_portrait_ros.latents.ar_flow_matching.head import FlowHead
+from talking_portrait_ros.latents.ar_flow_matching.lips import Lips
 from talking_portrait_ros.latents.ar_flow_matching.live_backbone import FrameRing, LiveBackbone
 from talking_portrait_ros.latents.ar_flow_matching.live_ears import LiveEars
 from talking_portrait_ros.latents.ar_flow_matching.live_head import LiveHead
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
 from talking_portrait_ros.latents.ar_flow_matching.sampler import Sampler
+from talking_portrait_ros.latents.audio_regression.model import ArticulationNet
 from talking_portrait_ros.spaces import MOTION_WIDTH
 
 TINY = FAMILY.tiny
@@ -70,7 +72,7 @@ def test_the_flow_head_at_each_of_its_times(n_steps, chance):
 
 @pytest.mark.parametrize("encoder", ["log_mel", "wav2vec2"])
 def test_the_ears_longer_than_their_convolutions_look_back(encoder, chance):
-    config = TINY.replace(encoder=encoder, speech_width=8, partner_width=4)
+    config = TINY.replace(encoder=encoder, speech_width=8, partner_width=4, lip_nets=0)
     ears, lookahead = taught(Ears(config)), 3
     values = torch.randn(1, N_FRAMES, config.feature_width, generator=chance)
     speech = torch.rand(1, N_FRAMES, generator=chance)
@@ -80,6 +82,41 @@ def test_the_ears_longer_than_their_convolutions_look_back(encoder, chance):
     steps = [live.hear(values[0, t], float(speech[0, t]), rings) for t in range(N_FRAMES)]
     voices = torch.stack(steps, dim=2)  # [2, 1, T, C]
     torch.testing.assert_close(voices, torch.stack([own, partner]), **CLOSE)
+
+
+def test_the_lips_longer_than_their_convolutions_look_back(chance):
+    lips, lookahead = taught(Lips(3)), 2
+    heard = torch.randn(N_FRAMES, 160, generator=chance)
+    slots = heard.view(1, 1, 2 * N_FRAMES, 80).expand(3, -1, -1, -1)
+    said = lips(slots, lips.fresh_caches())[:, 0, :, lookahead, :5]
+    whole = said.mean(dim=0).view(N_FRAMES, 2, 5).mean(dim=1)
+    caches = lips.fresh_caches()
+    steps = [lips.frame(one, lookahead, caches) for one in heard]
+    torch.testing.assert_close(torch.stack(steps), whole, **CLOSE)
+
+
+def test_each_lip_net_says_what_an_articulation_net_with_its_weights_says(chance):
+    lips = taught(Lips(2))
+    slots = torch.randn(1, 80, 70, generator=chance)
+    said = lips(slots.mT.expand(2, 1, -1, -1), lips.fresh_caches())
+    for index in range(lips.n_nets):
+        net = ArticulationNet()
+        _lend(net.enter, lips.enter, index)
+        for block, of_lips in zip(net.blocks, lips.blocks, strict=True):
+            _lend(block.spread, of_lips.spread, index)
+            _lend(block.mix, of_lips.mix, index)
+        weight = lips.leave.weight[index, :, 6:12]  # lookahead 20 ms
+        net.leave.weight.copy_(weight.T[..., None])
+        net.leave.bias.copy_(lips.leave.bias[index, 0, 6:12])
+        alone, _ = net(slots, net.fresh_caches())
+        torch.testing.assert_close(said[index, :, :, 1].mT, alone, atol=1e-2, rtol=1e-3)
+
+
+def _lend(conv, maps, index):
+    """Give a convolution the weights of the map of one net; its taps lie oldest first."""
+    weight = maps.weight[index].unflatten(0, (conv.kernel_size[0], -1))  # [K, in, out]
+    conv.weight.copy_(weight.permute(2, 1, 0))
+    conv.bias.copy_(maps.bias[index, 0])
 
 
 def test_places_stay_exact_after_hours(chance):

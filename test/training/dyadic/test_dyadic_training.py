@@ -14,6 +14,7 @@ from talking_portrait_ros.features.causal_speech import CausalSpeechConfig, buil
 from talking_portrait_ros.features.causal_speech.config import LOOKAHEADS_MS
 from talking_portrait_ros.features.log_mel.speech_net import SpeechNet
 from talking_portrait_ros.latents.ar_flow_matching.gestures import KINDS, LONG_AGO
+from talking_portrait_ros.latents.ar_flow_matching.lips import N_LOOKAHEADS, Lips
 from talking_portrait_ros.spaces import INDEX
 from talking_portrait_ros.synthetic import blank_references
 from talking_portrait_ros.training.conversations.conversation import save_pack
@@ -21,9 +22,11 @@ from talking_portrait_ros.training.dyadic.batches import stretches
 from talking_portrait_ros.training.dyadic.command import made_up, made_up_conversation, train
 from talking_portrait_ros.training.dyadic.config import DyadicTraining, model_config
 from talking_portrait_ros.training.dyadic.evaluation import figures
+from talking_portrait_ros.training.dyadic.lips import lips_loss
 from talking_portrait_ros.training.dyadic.material import ages_of, scene
 from talking_portrait_ros.training.dyadic.trainer import Trainer
 from talking_portrait_ros.training.loop.curriculum import Stage
+from talking_portrait_ros.weights import load_weights
 
 TINY = model_config("dyadic_tiny")
 
@@ -141,6 +144,60 @@ def test_the_own_ear_begins_with_shipped_weights() -> None:
         Trainer(_config(start_from="audio_regression_la60"), TINY).begin(made_up(1, 1, 60))
 
 
+def _sentences(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Slots, and articulators of which all follow the first band of the slot 40 ms before."""
+    generator = np.random.default_rng(4)
+    pairs = []
+    for _ in range(n):
+        slots = generator.standard_normal((260, 80)).astype(np.float32)
+        wanted = np.repeat(np.roll(slots[:, :1], -2, axis=0), 6, axis=1)
+        pairs.append((slots, wanted))
+    return pairs
+
+
+def test_lip_nets_learn_each_lookahead_at_its_own_delay() -> None:
+    """What comes 40 ms later is heard with a lookahead of 40 ms, and cannot be without."""
+    torch.manual_seed(0)
+    lips, (other, *pairs) = Lips(2), _sentences(30)
+    optimiser = torch.optim.Adam(lips.parameters(), 0.01)
+    for step in range(40):
+        optimiser.zero_grad()
+        lips_loss(lips, pairs, np.random.default_rng(step), 4, 60).backward()
+        optimiser.step()
+    slots, wanted = (torch.from_numpy(part) for part in other)
+    with torch.no_grad():
+        said = lips(slots.expand(2, 1, -1, -1), lips.fresh_caches()).mean(dim=0)[0, ..., 0]
+    r = [torch.corrcoef(torch.stack([said[k:, k], wanted[: len(wanted) - k, 0]]))[0, 1]
+         for k in range(N_LOOKAHEADS)]  # fmt: skip
+    assert min(r[2:]) > 0.7 and max(r[:2]) < 0.5
+
+
+def test_a_stage_for_lips_moves_the_lip_nets_alone() -> None:
+    trainer = Trainer(_config(), TINY.replace(lip_nets=2))
+    trainer._speech = _sentences(2)
+    before = {name: weight.clone() for name, weight in trainer.model.named_parameters()}
+    trainer.step(0, Stage("lips", 1), [])
+    for name, weight in trainer.model.named_parameters():
+        assert torch.equal(weight, before[name]) != name.startswith("lips."), name
+
+
+def test_a_model_without_lip_nets_cannot_be_taught_lips() -> None:
+    with pytest.raises(ValueError, match="preset 'dyadic_tiny' has no lip nets"):
+        Trainer(_config(), TINY).step(0, Stage("lips", 1), [])
+
+
+def test_a_run_may_begin_with_shipped_weights() -> None:
+    trainer = Trainer(_config(begin_with="dyadic_512"), model_config("dyadic_512"))
+    trainer.begin([])
+    shipped = load_weights("dyadic_512", _shapes(trainer.model), "", may_lack="lips.")
+    for weights in (trainer.model.state_dict(), trainer.ema.model.state_dict()):
+        assert all(np.array_equal(weights[name], value) for name, value in shipped.items())
+
+
+def _shapes(model: torch.nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in model.state_dict().items()}
+
+
 def test_a_run_goes_on_where_it_ended(tmp_path, pack: str) -> None:
     whole = _config(conversations=pack, out=str(tmp_path / "whole"))
     train(whole)
@@ -156,7 +213,10 @@ def test_a_run_goes_on_where_it_ended(tmp_path, pack: str) -> None:
 
 def test_export_writes_half_precision_and_a_card(tmp_path, pack: str) -> None:
     folder = tmp_path / "weights"
-    config = _config(conversations=pack, out=str(tmp_path / "out"), weights_folder=str(folder))
+    config = _config(
+        conversations=pack, out=str(tmp_path / "out"), weights_folder=str(folder),
+        speech_cache=str(tmp_path),
+    )  # fmt: skip
     train(config)
     (path,) = train(config.replace(export="dyadic_test"))
     card = json.loads(path.with_suffix(".json").read_text())
@@ -183,7 +243,7 @@ def test_figures_of_the_truth_are_perfect_and_of_a_mouth_that_hangs_open_are_not
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"curriculum": "dream:3"}, "curriculum='dream:3'.*teach, distil"),
+        ({"curriculum": "dream:3"}, "curriculum='dream:3'.*teach, distil, lips"),
         ({"lookaheads_ms": (0, 30)}, r"lookaheads_ms=\(0, 30\)"),
         ({"preset": "block_flow_tiny"}, "preset='block_flow_tiny' is block_rectified_flow"),
         ({"conversations": ""}, "conversations=''.*--smoke"),
