@@ -122,6 +122,7 @@ LATENTS: dict[str, StageSpec] = {
         {
             "weights": "block_flow_512",
             "vae": "ref_vae_512",
+            "guide_lips": "dyadic_512",
             "width": 192,
             "depth": 4,
             "window_steps": 16,

@@ -11,7 +11,7 @@ from torch.nn import functional
 from talking_portrait_ros.features.causal_speech.config import LOOKAHEADS_MS
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
 from talking_portrait_ros.latents.audio_regression.model import Caches
-from talking_portrait_ros.latents.block_rectified_flow.sound import SpeechEncoder
+from talking_portrait_ros.latents.speech_encoder import SpeechEncoder
 
 
 @dataclass

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
-from talking_portrait_ros.latents.block_rectified_flow.transformer import Modulation, TimeEmbedder
+from talking_portrait_ros.nn.modulation import Modulation, TimeEmbedder
 from talking_portrait_ros.nn.norm import RmsNorm
 
 _N_SINES = 32

@@ -17,7 +17,7 @@ from torch.nn import functional
 from talking_portrait_ros.features.log_mel.mel import SLOT_WIDTH
 from talking_portrait_ros.latents.ar_flow_matching.ears import Ear, Ears
 from talking_portrait_ros.latents.audio_regression.model import DILATIONS, KERNEL
-from talking_portrait_ros.latents.block_rectified_flow.sound import SLOTS_PER_FRAME, SpeechEncoder
+from talking_portrait_ros.latents.speech_encoder import SLOTS_PER_FRAME, SpeechEncoder
 
 N_VOICES = 2
 PERIOD_FRAMES = (KERNEL - 1) * max(DILATIONS) // SLOTS_PER_FRAME + 1  # of the rings

@@ -46,14 +46,19 @@ class LipsState:
     opens: Gate = field(default_factory=lambda: Gate(OPENS))
 
 
+def bar(lookahead_ms: int) -> tuple[float, float]:
+    """Probability of speech at which the lip nets' gate is shut and open."""
+    shut, full = HEARD if lookahead_ms else HEARD_WITHOUT_LOOKAHEAD
+    return BAR * shut, BAR * full
+
+
 class LiveLips:
     """The lip nets for one lookahead."""
 
     def __init__(self, lips: Lips, lookahead_ms: int) -> None:
         self.n_nets = lips.n_nets
         self._lips, self._lookahead = lips, LOOKAHEADS_MS.index(lookahead_ms)
-        shut, full = HEARD if lookahead_ms else HEARD_WITHOUT_LOOKAHEAD
-        self._bar = (BAR * shut, BAR * full)
+        self._bar = bar(lookahead_ms)
 
     def start(self) -> LipsState:
         """Nothing heard."""

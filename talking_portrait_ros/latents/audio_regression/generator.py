@@ -67,17 +67,30 @@ class AudioRegression:
     out_space = MOTION_ARKIT
     in_shape: tuple[int, ...] = (FRAME_WIDTH,)
 
-    def __init__(self, config: AudioRegressionConfig, net: ArticulationNet) -> None:
-        """`net` was trained for the lookahead of `config`."""
+    def __init__(
+        self,
+        config: AudioRegressionConfig,
+        net: ArticulationNet,
+        heard: tuple[float, float] | None = None,
+    ) -> None:
+        """A stage with a network.
+
+        Args:
+            config: settings.
+            net: was trained for the lookahead of `config`.
+            heard: probability of speech at which the mouth stays shut and opens freely; None:
+                what suits the shipped networks.
+        """
         self.config = config
         self.clock = Clock(Timebase())
         self.in_space = feature_space(config.lookahead_ms)
+        self._heard = heard or (HEARD if config.lookahead_ms else HEARD_WITHOUT_LOOKAHEAD)
         self._net = net.eval().requires_grad_(False)
         self._device = next(net.parameters()).device
 
     def start(self, references: References) -> AudioRegressionState:
         """A fresh state; the pictures do not matter here."""
-        gate = Gate(HEARD if self.config.lookahead_ms else HEARD_WITHOUT_LOOKAHEAD)
+        gate = Gate(self._heard)
         return AudioRegressionState(self._net.fresh_caches(), self._idle_life().start(), gate)
 
     def step(self, chunk: FeatureChunk, state: AudioRegressionState) -> list[LatentBlock]:

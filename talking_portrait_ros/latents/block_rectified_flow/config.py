@@ -42,6 +42,8 @@ class BlockRectifiedFlowConfig(IdleConfig):
     mouth: float = param(1.0, "how far the mouth moves", minimum=0.0, maximum=2.0, live=True)
     guide: bool = param(True, "tell the network the motion that audio_regression would make; "
                               "off: it hears the sound alone")  # fmt: skip
+    guide_lips: str = param("", "weights of ar_flow_matching whose lip nets have a say in the "
+                                "guide's mouth; empty: none")  # fmt: skip
     speech_width: int = param(64, "channels of the speech encoder", minimum=1)
     sound_width: int = param(128, "numbers per latent step that tell of sound and guide",
                              minimum=1)  # fmt: skip
@@ -80,7 +82,11 @@ class BlockRectifiedFlowConfig(IdleConfig):
         ok = not is_raw or self.heard_width == FRAME_WIDTH
         self._require("heard_width", ok, f"{FRAME_WIDTH}, as log_mel ears give")
         self._require("guide", is_raw or not self.guide, "false: the guide hears log_mel only")
-        ok = is_raw or self.lookahead_ms in LOOKAHEADS_MS
+        ok = self.lookahead_ms in LOOKAHEADS_MS
+        self._require("guide_lips", ok or not self.guide_lips,
+                      f"'' with lookahead_ms={self.lookahead_ms}; lip nets know "
+                      f"{', '.join(map(str, LOOKAHEADS_MS))}")  # fmt: skip
+        ok = is_raw or ok
         self._require("lookahead_ms", ok, f"at most {MAX_CAUSAL_MS} with wav2vec2")
         ok = self.guide or self.anchor != "draft"
         self._require("anchor", ok, "reference or none where there is no guide")

@@ -7,11 +7,10 @@ import torch
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.load import build_model as build_vae
 from talking_portrait_ros.frames.reference_vae.load import config_of
-from talking_portrait_ros.latents.audio_regression import build as build_regression
-from talking_portrait_ros.latents.audio_regression.config import AudioRegressionConfig
 from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
 from talking_portrait_ros.latents.block_rectified_flow.draft import Drafter
 from talking_portrait_ros.latents.block_rectified_flow.generator import BlockRectifiedFlow
+from talking_portrait_ros.latents.block_rectified_flow.guide import build_guide
 from talking_portrait_ros.latents.block_rectified_flow.model import BlockFlow
 from talking_portrait_ros.weights import load_weights
 
@@ -48,7 +47,7 @@ def build(config: BlockRectifiedFlowConfig, device: str) -> BlockRectifiedFlow:
         )
     guide = None
     if config.guide:
-        guide = build_regression(AudioRegressionConfig(lookahead_ms=config.lookahead_ms), device)
+        guide = build_guide(config, device)
     drafter = Drafter(vae, device) if config.anchor == "draft" else None
     return BlockRectifiedFlow(config, build_model(config, device), vae, guide, drafter)
 

@@ -24,13 +24,9 @@ from talking_portrait_ros.latents.block_rectified_flow.positions import (
     video_rotary,
 )
 from talking_portrait_ros.latents.block_rectified_flow.sound import SoundEmbedder
-from talking_portrait_ros.latents.block_rectified_flow.transformer import (
-    Attend,
-    FlowBlock,
-    Modulation,
-    TimeEmbedder,
-)
+from talking_portrait_ros.latents.block_rectified_flow.transformer import Attend, FlowBlock
 from talking_portrait_ros.nn.attention import KeysValues, Rotary
+from talking_portrait_ros.nn.modulation import Modulation, TimeEmbedder
 from talking_portrait_ros.nn.norm import RmsNorm
 
 

@@ -1,0 +1,73 @@
+"""The guide: `audio_regression`, whose mouth other nets may have a say in.
+
+Networks that learn lips from few voices err in different ways, so the mean of several errs less
+than each. The lip nets of `ar_flow_matching` have learned the same articulators from other sounds.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from talking_portrait_ros.features.causal_speech.config import LOOKAHEADS_MS
+from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
+from talking_portrait_ros.latents.ar_flow_matching.lips import Lips
+from talking_portrait_ros.latents.ar_flow_matching.live_lips import bar
+from talking_portrait_ros.latents.ar_flow_matching.load import build_model
+from talking_portrait_ros.latents.audio_regression import build
+from talking_portrait_ros.latents.audio_regression.config import (
+    AudioRegressionConfig,
+    weights_name,
+)
+from talking_portrait_ros.latents.audio_regression.generator import AudioRegression
+from talking_portrait_ros.latents.audio_regression.model import ArticulationNet, Caches, load_net
+from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
+from talking_portrait_ros.weights import load_card
+
+
+class JointNet(ArticulationNet):
+    """One net and the lip nets beside it; each has one vote."""
+
+    def __init__(self, own: ArticulationNet, lips: Lips, lookahead_ms: int) -> None:
+        """`own` was trained for `lookahead_ms`, one of those that `lips` know."""
+        super().__init__(own.n_channels)
+        self.load_state_dict(own.state_dict())
+        self.lips = lips
+        self._lookahead = LOOKAHEADS_MS.index(lookahead_ms)
+
+    def fresh_caches(self, n_batch: int = 1) -> Caches:
+        """As in `ArticulationNet`; those of the lip nets come last."""
+        return [*super().fresh_caches(n_batch), *self.lips.fresh_caches(n_batch)]
+
+    def forward(self, slots: Tensor, caches: Caches) -> tuple[Tensor, Caches]:
+        """As in `ArticulationNet`, [B, 80, T] to [B, 6, T]."""
+        n_own = len(self.blocks)
+        own, kept = super().forward(slots, caches[:n_own])
+        others = list(caches[n_own:])
+        heard = slots.transpose(1, 2).expand(self.lips.n_nets, -1, -1, -1)
+        said = self.lips(heard, others)[..., self._lookahead, :]  # [N, B, T, 6]
+        votes = torch.cat([own.transpose(1, 2)[None], said])
+        return votes.mean(dim=0).transpose(1, 2), [*kept, *others]
+
+
+def build_guide(config: BlockRectifiedFlowConfig, device: str) -> AudioRegression:
+    """The guide that `config` asks for.
+
+    Raises:
+        ValueError: weights are missing, or have no lip nets.
+    """
+    regression = AudioRegressionConfig(lookahead_ms=config.lookahead_ms)
+    if not config.guide_lips:
+        return build(regression, device)
+    network = load_card(config.guide_lips).get("network", {})
+    if not network.get("lip_nets"):
+        raise ValueError(
+            f"BlockRectifiedFlowConfig.guide_lips={config.guide_lips!r}: these weights have no "
+            "lip nets; choose dyadic_512, or '' for none"
+        )
+    other = ArFlowMatchingConfig.from_dict({**network, "weights": config.guide_lips})
+    lips = build_model(other, device).lips
+    assert lips is not None
+    own = load_net(weights_name(config.lookahead_ms), device)
+    net = JointNet(own, lips, config.lookahead_ms).to(device)
+    return AudioRegression(regression, net, bar(config.lookahead_ms))
