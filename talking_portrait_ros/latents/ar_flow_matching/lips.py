@@ -87,10 +87,12 @@ class Lips(nn.Module):
             [N, B, T, lookaheads, 6].
         """
         x = self._hidden(slots, caches)
-        return self.leave(x.flatten(1, 2)).view(*x.shape[:3], N_LOOKAHEADS, N_OUTPUTS)
+        said: Tensor = self.leave(x.flatten(1, 2))
+        return said.view(*x.shape[:3], N_LOOKAHEADS, N_OUTPUTS)
 
     def _hidden(self, slots: Tensor, caches: Caches) -> Tensor:
-        x = self.enter(slots.flatten(1, 2)).view(*slots.shape[:3], N_CHANNELS)
+        entered: Tensor = self.enter(slots.flatten(1, 2))
+        x = entered.view(*slots.shape[:3], N_CHANNELS)
         for index, block in enumerate(self.blocks):
             x, caches[index] = block(x, caches[index])
         return x

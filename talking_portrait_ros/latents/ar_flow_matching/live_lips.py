@@ -81,4 +81,5 @@ class LiveLips:
         partner = state.partner.follow(heard[-1:].cpu().numpy())
         opens = state.opens.follow(network[INDEX["jawOpen"]][None])
         gate = own * (1 - partner * (1 - opens))
-        return mouth_motion(said.float().cpu().numpy()[None], gate, amplitude)[0]
+        mouth: F32 = mouth_motion(said.float().cpu().numpy()[None], gate, amplitude)[0]
+        return mouth
