@@ -101,7 +101,12 @@ def drawn_px(config: ReferenceVaeConfig) -> int:
 
 
 def drafted(pictures: Tensor, vae: ReferenceVae, memory: Memory | None) -> Tensor:
-    """Latents [1, S, C, h, w] of pictures uint8 [T, h, w, 3] of the VAE's small size or larger."""
+    """Latents [1, S, C, h, w] of pictures uint8 [T, h, w, 3] of `drawn_px`."""
     planes = pictures.permute(0, 3, 1, 2).float() / 255
-    times = planes.shape[-1] * vae.config.base_stride // vae.config.resolution
-    return vae.encode_small(functional.avg_pool2d(planes, times)[None], memory)
+    return vae.encode_small(shrunk(planes, vae.config)[None], memory)
+
+
+def shrunk(planes: Tensor, config: ReferenceVaeConfig) -> Tensor:
+    """Pictures [T, 3, h, w] of `drawn_px` as small as the linear path wants them."""
+    times = planes.shape[-1] * config.base_stride // config.resolution
+    return functional.avg_pool2d(planes, times)

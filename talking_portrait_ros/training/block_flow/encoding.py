@@ -25,7 +25,7 @@ from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.load import build_model
 from talking_portrait_ros.latents.audio_regression import build as build_regression
 from talking_portrait_ros.latents.audio_regression.config import AudioRegressionConfig
-from talking_portrait_ros.latents.block_rectified_flow.draft import drafted, drawn_px
+from talking_portrait_ros.latents.block_rectified_flow.draft import drafted, drawn_px, shrunk
 from talking_portrait_ros.presets import frames_spec
 from talking_portrait_ros.training.block_flow.material import Material, joined
 from talking_portrait_ros.training.corpus.config import CorpusConfig
@@ -109,7 +109,8 @@ class Encoder:
     def _encoded(self, clips: Tensor) -> Tensor:
         """Latents [B, S, C, h, w] of pictures [B, T, 3, H, W] in bytes; a group at a time."""
         if clips.shape[-1] == drawn_px(self.vae_config) and self._vae.has_linear_latents:
-            return self._vae.encode_small(clips.to(self._device).float() / 255).cpu()
+            planes = shrunk(clips.flatten(0, 1).to(self._device).float() / 255, self.vae_config)
+            return self._vae.encode_small(planes.unflatten(0, clips.shape[:2])).cpu()
         size, n_batch = self.vae_config.resolution, len(clips)
         memory = self._vae.encoder_memory(n_batch, size, size)
         edges = [0, *range(1, clips.shape[1] + 1, self.vae_config.time_factor)]
