@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
-from talking_portrait_ros.ros import spare
 from talking_portrait_ros.ros.avatar_node import AvatarNode
+from talking_portrait_ros.ros.keeper import keep
 from talking_portrait_ros.ros.shared_memory import remove_dead_segments
 
 # Fast DDS profiles: for this host alone, and for several hosts (of Fast DDS 2: the plain one).
@@ -44,9 +44,7 @@ def make_executor(context: rclpy.Context | None = None) -> Executor:
     return SingleThreadedExecutor(context=context)
 
 
-def run_node(
-    build: Callable[[], AvatarNode[Any]], prepare: Callable[[str], None] = lambda preset: None
-) -> int:
+def run_node(build: Callable[[], AvatarNode[Any]], kinds: Sequence[str] = ()) -> int:
     """Run one node until Ctrl-C, SIGTERM or its own end; the exit code.
 
     A signal only sets a flag, so that the node finishes what it has open (recordings, devices)
@@ -54,18 +52,19 @@ def run_node(
 
     Args:
         build: makes the node, once rclpy is ready.
-        prepare: loads what takes time, for a preset; what a spare does before it waits.
+        kinds: the stages that it will have; what they need is loaded once for all its lives.
 
     Returns:
         0 for every ordinary end, 2 where the node could not be made for a user's mistake or ends
         the process because it failed.
     """
-    if not spare.may_begin(prepare):
-        return 0
+    set_environment()
+    code = keep(kinds)
+    if code is not None:
+        return code
     stopped: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda which, _frame: stopped.append(which))
-    set_environment()
     remove_dead_segments()  # those of the life before, if it was killed
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
