@@ -17,10 +17,11 @@ from talking_portrait_ros.ros.avatar_node import AvatarNode
 from talking_portrait_ros.ros.keeper import keep
 from talking_portrait_ros.ros.shared_memory import remove_dead_segments
 
-# Fast DDS profiles: for this host alone, and for several hosts (of Fast DDS 2: the plain one).
-LOCALHOST = Path(__file__).with_name("fastdds_localhost.xml")
-SUBNET = Path(__file__).with_name("fastdds_hosts.xml")
-SUBNET_2 = Path(__file__).with_name("fastdds.xml")
+HERE = Path(__file__).parent
+LOCALHOST, SUBNET = HERE / "fastdds_localhost.xml", HERE / "fastdds_hosts.xml"
+LOCALHOST_2, SUBNET_2 = HERE / "fastdds_2_localhost.xml", HERE / "fastdds.xml"
+"""Fast DDS profiles for this host alone and for several hosts; the latter two of Fast DDS 2."""
+
 WAKE_S = 0.1
 
 
@@ -29,8 +30,8 @@ def set_environment() -> None:
     older = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
     profiles = "FASTRTPS_DEFAULT_PROFILES_FILE" if older else "FASTDDS_DEFAULT_PROFILES_FILE"
     reach = os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    wide = SUBNET_2 if older else SUBNET
-    os.environ.setdefault(profiles, str(LOCALHOST if reach == "LOCALHOST" else wide))
+    narrow, wide = (LOCALHOST_2, SUBNET_2) if older else (LOCALHOST, SUBNET)
+    os.environ.setdefault(profiles, str(narrow if reach == "LOCALHOST" else wide))
     # Idle threads of torch sleep: the nodes share few cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
