@@ -14,8 +14,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import NoReturn
 
 KEEPER = "TALKING_PORTRAIT_KEEPER"
 """Environment variable that makes a node's process its keeper; its value is the preset to load."""
@@ -32,19 +34,20 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PR_SET_PDEATHSIG = 1
 
 
-def keep(kinds: Sequence[str] = ()) -> int | None:
-    """None in a process that is to be the node; in its keeper the exit code, when all is over.
+def keep(live: Callable[[], int], kinds: Sequence[str] = ()) -> int:
+    """The exit code of `live`: of this process, or of the last one that its keeper has forked.
 
     Args:
+        live: one life of the node.
         kinds: the stages that the node will have.
     """
     preset_name = os.environ.get(KEEPER)
     if preset_name is None:
-        return None
+        return live()
     load_families(kinds, preset_name)
     gc.collect()
     gc.freeze()  # a collection would touch, and so copy, the pages that the lives share
-    return _Keeper().run()
+    return _Keeper(live).run()
 
 
 def load_families(kinds: Sequence[str], preset_name: str) -> None:
@@ -87,18 +90,18 @@ class Lives:
 class _Keeper:
     """Forks lives, hands signals on to them, and judges their ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, live: Callable[[], int]) -> None:
         """No life yet."""
+        self._live = live
         self._pid = 0
         self._ending = False
 
-    def run(self) -> int | None:
+    def run(self) -> int:
         """As `keep`."""
         lives = Lives()
         while True:
             lives.begin()
-            if self._is_child():
-                return None
+            self._fork()
             code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
             broken = lives.end()
             if self._ending or code in REGULAR_ENDS:
@@ -108,8 +111,8 @@ class _Keeper:
             sys.stderr.write(f"{described(code)}; it is started anew\n")
             sys.stderr.flush()
 
-    def _is_child(self) -> bool:
-        """Fork; true in the new life. No signal falls between the two handlers."""
+    def _fork(self) -> None:
+        """Begin a life. No signal falls between the handlers of both."""
         keeper = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         self._pid = os.fork()
@@ -118,11 +121,28 @@ class _Keeper:
         if not self._pid:
             _die_with(keeper)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        return not self._pid
+        if not self._pid:
+            _live_and_exit(self._live)
 
     def _pass_on(self, number: int, _frame: object) -> None:
         self._ending = True
         os.kill(self._pid, number)  # it is there until it has been waited for
+
+
+def _live_and_exit(live: Callable[[], int]) -> NoReturn:
+    """One life. The libraries' exit handlers are left out.
+
+    That of LTTng, which ROS loads, cancels threads that only the keeper has, and crashes.
+    """
+    code = 1
+    try:
+        code = live()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _end(_number: int, _frame: object) -> None:

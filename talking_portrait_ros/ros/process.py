@@ -60,9 +60,11 @@ def run_node(build: Callable[[], AvatarNode[Any]], kinds: Sequence[str] = ()) ->
         the process because it failed.
     """
     set_environment()
-    code = keep(kinds)
-    if code is not None:
-        return code
+    return keep(lambda: _live(build), kinds)
+
+
+def _live(build: Callable[[], AvatarNode[Any]]) -> int:
+    """As `run_node`, in the node's own process."""
     stopped: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda which, _frame: stopped.append(which))
@@ -82,5 +84,6 @@ def run_node(build: Callable[[], AvatarNode[Any]], kinds: Sequence[str] = ()) ->
     finally:
         node.close()
         executor.shutdown()
+        node.destroy_node()
         rclpy.try_shutdown()
     return node.exit_code or 0
