@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
@@ -102,6 +103,8 @@ class _Keeper:
         while True:
             lives.begin()
             self._fork()
+            if self._ending:  # told between two lives
+                os.kill(self._pid, signal.SIGTERM)
             code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
             broken = lives.end()
             if self._ending or code in REGULAR_ENDS:
@@ -126,7 +129,8 @@ class _Keeper:
 
     def _pass_on(self, number: int, _frame: object) -> None:
         self._ending = True
-        os.kill(self._pid, number)  # it is there until it has been waited for
+        with suppress(ProcessLookupError):  # between two lives
+            os.kill(self._pid, number)
 
 
 def _live_and_exit(live: Callable[[], int]) -> NoReturn:
