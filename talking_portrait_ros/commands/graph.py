@@ -17,15 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
+from talking_portrait_ros.ros.keeper import KEEPER
 from talking_portrait_ros.ros.shared_memory import remove_dead_segments
-from talking_portrait_ros.ros.spare import SPARE
 
 Layout = Literal["split", "fused"]
 NODES: Mapping[str, tuple[str, ...]] = {
     "split": ("references", "screen", "frames", "latents", "features", "audio"),
     "fused": ("references", "screen", "fused", "audio"),
 }
-SPARED = ("latents", "frames", "fused", "screen")  # loading is what keeps them from being back
 OPTIONAL = ("partner",)  # started where they are given parameters
 INTERRUPTED = (130, 143)
 
@@ -41,7 +40,6 @@ class Graph:
         common: ROS parameters that every node gets.
         respawn: start a process that dies anew; where not, its end is the end of all.
         only: the nodes to start; empty: all of the layout.
-        spares: the nodes beside which a loaded process waits to take over.
     """
 
     layout: Layout
@@ -50,7 +48,6 @@ class Graph:
     common: Mapping[str, Any] = field(default_factory=dict)
     respawn: bool = True
     only: tuple[str, ...] = ()
-    spares: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -115,9 +112,9 @@ def run_graph(graph: Graph, output: TextIO | None = None) -> int:
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
         for node in graph.nodes:
-            spare = {SPARE: graph.preset_of(node)} if node in graph.spares else {}
+            keeper = {KEEPER: graph.preset_of(node)} if graph.respawn else {}
             command = graph.command(node, Path(folder))
-            manager.add_process(node, command, env={**environment, **spare})
+            manager.add_process(node, command, env={**environment, **keeper})
         manager.loop()
     remove_dead_segments()
     code = int(manager.returncode or 0)

@@ -17,7 +17,6 @@ from rich.console import Console
 from talking_portrait_ros.commands.graph import (
     NODES,
     OPTIONAL,
-    SPARED,
     Graph,
     Layout,
     run_graph,
@@ -70,11 +69,6 @@ from talking_portrait_ros.screen.sinks import parse_screen
     metavar="NODES",
     help="Start only these nodes here, separated by commas; the others run on other hosts.",
 )
-@click.option(
-    "--spares",
-    is_flag=True,
-    help=f"Keep a loaded process beside {', '.join(SPARED)}, which takes over when one dies.",
-)
 def run(
     portraits: tuple[str, ...],
     audio: str | None,
@@ -90,7 +84,6 @@ def run(
     device: str,
     namespace: str,
     only: str | None,
-    spares: bool,
 ) -> None:
     """Run the live graph: one process per stage, real topics."""
     chosen = choose_nodes(only, layout)
@@ -110,7 +103,7 @@ def run(
         graph = build_graph(
             layout, paths, sound, screen, preset_name, device, report, namespace, recording, other
         )
-        code = run_graph(replace(graph, only=chosen, spares=SPARED if spares else ()))
+        code = run_graph(replace(graph, only=chosen))
         figures = json.loads(report.read_text()) if report.exists() else {"frames": 0}
         if figures["frames"]:
             Console().print(latency_table(figures))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,15 @@ import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
-from talking_portrait_ros.ros import spare
 from talking_portrait_ros.ros.avatar_node import AvatarNode
+from talking_portrait_ros.ros.keeper import keep
 from talking_portrait_ros.ros.shared_memory import remove_dead_segments
 
-# Fast DDS profiles: for this host alone, and for several hosts (of Fast DDS 2: the plain one).
-LOCALHOST = Path(__file__).with_name("fastdds_localhost.xml")
-SUBNET = Path(__file__).with_name("fastdds_hosts.xml")
-SUBNET_2 = Path(__file__).with_name("fastdds.xml")
+HERE = Path(__file__).parent
+LOCALHOST, SUBNET = HERE / "fastdds_localhost.xml", HERE / "fastdds_hosts.xml"
+LOCALHOST_2, SUBNET_2 = HERE / "fastdds_2_localhost.xml", HERE / "fastdds.xml"
+"""Fast DDS profiles for this host alone and for several hosts; the latter two of Fast DDS 2."""
+
 WAKE_S = 0.1
 
 
@@ -29,8 +30,8 @@ def set_environment() -> None:
     older = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
     profiles = "FASTRTPS_DEFAULT_PROFILES_FILE" if older else "FASTDDS_DEFAULT_PROFILES_FILE"
     reach = os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    wide = SUBNET_2 if older else SUBNET
-    os.environ.setdefault(profiles, str(LOCALHOST if reach == "LOCALHOST" else wide))
+    narrow, wide = (LOCALHOST_2, SUBNET_2) if older else (LOCALHOST, SUBNET)
+    os.environ.setdefault(profiles, str(narrow if reach == "LOCALHOST" else wide))
     # Idle threads of torch sleep: the nodes share few cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -44,9 +45,7 @@ def make_executor(context: rclpy.Context | None = None) -> Executor:
     return SingleThreadedExecutor(context=context)
 
 
-def run_node(
-    build: Callable[[], AvatarNode[Any]], prepare: Callable[[str], None] = lambda preset: None
-) -> int:
+def run_node(build: Callable[[], AvatarNode[Any]], kinds: Sequence[str] = ()) -> int:
     """Run one node until Ctrl-C, SIGTERM or its own end; the exit code.
 
     A signal only sets a flag, so that the node finishes what it has open (recordings, devices)
@@ -54,18 +53,21 @@ def run_node(
 
     Args:
         build: makes the node, once rclpy is ready.
-        prepare: loads what takes time, for a preset; what a spare does before it waits.
+        kinds: the stages that it will have; what they need is loaded once for all its lives.
 
     Returns:
         0 for every ordinary end, 2 where the node could not be made for a user's mistake or ends
         the process because it failed.
     """
-    if not spare.may_begin(prepare):
-        return 0
+    set_environment()
+    return keep(lambda: _live(build), kinds)
+
+
+def _live(build: Callable[[], AvatarNode[Any]]) -> int:
+    """As `run_node`, in the node's own process."""
     stopped: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda which, _frame: stopped.append(which))
-    set_environment()
     remove_dead_segments()  # those of the life before, if it was killed
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
@@ -82,5 +84,6 @@ def run_node(
     finally:
         node.close()
         executor.shutdown()
+        node.destroy_node()
         rclpy.try_shutdown()
     return node.exit_code or 0

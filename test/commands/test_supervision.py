@@ -100,37 +100,3 @@ def test_process_that_breaks_off_again_and_again_ends_all(supervise):
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
     assert output.count("broke off with code 1; it is started anew") == 2
-
-
-SPARED = """
-import os, sys
-from talking_portrait_ros.commands import supervision
-from talking_portrait_ros.ros.spare import SPARE
-supervision.SPARE_AFTER_S = 0.1
-manager = supervision.RespawningManager(supervision.NodePrinter(sys.stdout))
-manager.add_process("node", sys.argv[1], env={**os.environ, SPARE: ""})
-manager.loop()
-"""
-WAITS = (
-    f"exec {sys.executable} -S -c 'import os, signal, sys, time; "
-    "signal.signal(signal.SIGTERM, signal.SIG_DFL); told = sys.stdin.readline(); "
-    'told and (print("alive", os.getpid(), flush=True), time.sleep(60))\''
-)
-
-
-def test_a_spare_takes_over_from_the_dead_and_no_spare_outlives_the_end():
-    process = subprocess.Popen(
-        [sys.executable, "-c", SPARED, WAITS], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        for _ in range(2):
-            first, spare = sorted(living(process, 2), key=psutil.Process.create_time)
-            assert str(first.pid) in process.stdout.readline()
-            first.kill()
-            assert "killed by SIGKILL" in process.stdout.readline()
-        assert str(spare.pid) in process.stdout.readline()
-        both = living(process, 2)
-    finally:
-        process.terminate()
-        process.wait(20)
-    assert not psutil.wait_procs(both, timeout=10)[1]

@@ -48,7 +48,9 @@ def audible(avatar: LiveAvatar, from_ns: int) -> int:
 
 def costs(avatar: LiveAvatar, name: str, from_ns: int) -> list[Proof]:
     """Memory and pace of one of two avatars."""
-    memory = [process.memory_full_info() for process in avatar.nodes().values()]
+    memory = [
+        process.memory_full_info() for node in avatar.nodes() for process in avatar.processes(node)
+    ]
     gaps = intervals_ms(avatar.shown(from_ns))
     return [
         Proof(f"{name}: memory, each process for itself", sum(m.rss for m in memory) / MIB, "MB"),

@@ -60,7 +60,6 @@ SCENARIOS = {name: what for name, (_, what) in {**LIVE, **SIMULATED, **APART}.it
 @click.option("--list", "is_list", is_flag=True, help="Say what there is, and do nothing.")
 @layout_option()
 @preset_option()
-@click.option("--spares", is_flag=True, help="As for run: a loaded process waits beside.")
 @click.option("--json", "json_path", metavar="FILE", help="Write every figure here.")
 def chaos(
     scenarios: tuple[str, ...],
@@ -68,7 +67,6 @@ def chaos(
     is_list: bool,
     layout: Layout,
     preset_name: str,
-    spares: bool,
     json_path: str | None,
 ) -> None:
     """Break a live avatar on purpose and measure what it makes of it; code 1 where it falls short.
@@ -85,9 +83,7 @@ def chaos(
     if json_path is not None:
         check_json_path(json_path)
     require_ros()
-    found = {
-        name: measured(name, preset_name, layout, full, spares) for name in scenarios or DEFAULT
-    }
+    found = {name: measured(name, preset_name, layout, full) for name in scenarios or DEFAULT}
     if json_path is not None:
         Path(json_path).write_text(json.dumps(report(found, preset_name, layout), indent=2) + "\n")
     sys.exit(0 if all(proof.holds for proofs in found.values() for proof in proofs) else 1)
@@ -107,7 +103,7 @@ def check_names(names: tuple[str, ...]) -> None:
             raise ValueError(f"scenario={name!r}: choose among {', '.join(SCENARIOS)}")
 
 
-def measured(name: str, preset_name: str, layout: Layout, full: bool, spares: bool) -> list[Proof]:
+def measured(name: str, preset_name: str, layout: Layout, full: bool) -> list[Proof]:
     """Let the scenario run; one line per proof."""
     click.echo(f"{name}: {SCENARIOS[name]}")
     if name in SIMULATED:
@@ -115,7 +111,7 @@ def measured(name: str, preset_name: str, layout: Layout, full: bool, spares: bo
     elif name in APART:
         proofs = APART[name][0](preset_name, full)
     else:
-        avatar = LiveAvatar(preset_name, layout, spares=spares)
+        avatar = LiveAvatar(preset_name, layout)
         proofs = measured_live(LIVE[name][0], avatar, full)
     for proof in proofs:
         click.echo(proof.line())

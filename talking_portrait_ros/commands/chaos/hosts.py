@@ -26,10 +26,12 @@ from talking_portrait_ros.commands.chaos.timings import (
 if TYPE_CHECKING:
     from talking_portrait_ros.ros.probe import Probe
 
-TWO = (("audio", "features", "latents"), ("references", "frames", "screen"))
-THREE = (("audio", "features"), ("latents",), ("references", "frames", "screen"))
-PICTURES = (("references", "audio", "features", "latents", "frames", "screen"), ())
-"""Which nodes are on which host; the last one is the robot's."""
+TWO = (("references", "frames", "screen"), ("audio", "features", "latents"))
+THREE = (("references", "frames", "screen"), ("latents",), ("audio", "features"))
+PICTURES = ((), ("references", "audio", "features", "latents", "frames", "screen"))
+"""Which nodes are on which host; the first is the robot's."""
+
+ROBOT = 0  # the probe's host: Fast DDS asks but once per process for its addresses
 
 CROSSING = ("audio", "features", "latents", "frames/compressed", "frames")
 SPEECH_S = 600
@@ -71,7 +73,7 @@ class HostsAvatar(LiveAvatar):
         plain.write_text('<dds xmlns="http://www.eprosima.com"/>')
         own = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET", "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
                "FASTDDS_DEFAULT_PROFILES_FILE": str(plain)}  # fmt: skip
-        with _environment(own), self.hosts.inside(len(self._placed) - 1):
+        with _environment(own), self.hosts.inside(ROBOT):
             return super().make_probe()
 
     def __enter__(self) -> HostsAvatar:

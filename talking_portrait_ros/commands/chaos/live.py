@@ -25,7 +25,7 @@ NAMESPACE = "chaos"
 RUN = [sys.executable, "-m", "talking_portrait_ros", "run"]
 START_S = 120.0
 END_S = 20.0
-SETTLED_FRAMES = 50
+SETTLED_FRAMES = 25
 NODE = re.compile(r"talking_portrait_ros\.ros\.nodes\.(\w+)")
 SEGMENT = re.compile(r"/dev/shm/(fastdds_[0-9a-f]{16})")
 MIB = 1024 * 1024
@@ -45,12 +45,11 @@ class LiveAvatar:
         preset_name: str,
         layout: str,
         namespace: str = NAMESPACE,
-        spares: bool = False,
         screen: str = "none",
     ) -> None:
         """Prepare; the processes start with the context."""
         self._words = ["--preset", preset_name, "--layout", layout, "--namespace", namespace]
-        self._words += ["--screen", screen, *["--spares"] * spares]
+        self._words += ["--screen", screen]
         self._namespace = namespace
         self._runs: list[subprocess.Popen[bytes]] = []
         self._domain = 10 + os.getpid() % 80
@@ -109,19 +108,16 @@ class LiveAvatar:
 
     def nodes(self) -> dict[str, psutil.Process]:
         """The node processes that live now."""
-        found: dict[str, psutil.Process] = {}
-        for process in sorted(self._descendants(), key=psutil.Process.create_time):
-            try:
-                name = NODE.search(" ".join(process.cmdline()))
-            except psutil.Error:
-                continue
-            if name and process.cmdline()[0].endswith(Path(sys.executable).name):
-                found.setdefault(name[1], process)  # the oldest; the younger one is its spare
-        return found
+        named = self._named()
+        return {name: p for p, name in named.items() if any(k.pid == p.ppid() for k in named)}
+
+    def processes(self, node: str) -> list[psutil.Process]:
+        """The processes of one node: its keeper, and itself while it lives."""
+        return [process for process, name in self._named().items() if name == node]
 
     def note_resources(self) -> None:
         """Remember processes and shared memory, to see in the end that nothing is left."""
-        for process in self.nodes().values():
+        for process in self._named():
             self._pids.add(process.pid)
             try:
                 maps = Path(f"/proc/{process.pid}/maps").read_text()
@@ -174,10 +170,19 @@ class LiveAvatar:
                 raise ValueError(f"chaos: {complaint}; the nodes said: {self.log()[-1500:]}")
             time.sleep(0.02)
 
-    def _descendants(self) -> list[psutil.Process]:
-        """All processes below the runs that go on."""
+    def _named(self) -> dict[psutil.Process, str]:
+        """Keepers and the nodes that they have forked, with the nodes' names."""
         going = [psutil.Process(run.pid) for run in self._runs if run.poll() is None]
-        return [child for process in going for child in process.children(recursive=True)]
+        found: dict[psutil.Process, str] = {}
+        for child in [child for run in going for child in run.children(recursive=True)]:
+            try:
+                words = child.cmdline()
+            except psutil.Error:  # it has just died
+                continue
+            name = NODE.search(" ".join(words))
+            if name and words[0].endswith(Path(sys.executable).name):
+                found[child] = name[1]
+        return found
 
     def _is_settled(self) -> bool:
         return sum(s.state == "shown" for s in self.probe.shown) >= SETTLED_FRAMES

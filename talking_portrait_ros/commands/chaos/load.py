@@ -37,7 +37,7 @@ AFTER_S = 5.0
 
 def load(avatar: LiveAvatar, speech: F32, full: bool) -> list[Proof]:
     """Both loads, one after the other, while the avatar talks."""
-    seconds = 60.0 if full else 10.0
+    seconds = 60.0 if full else 8.0
     with Voice(avatar.probe, speech):
         time.sleep(BEFORE_S)
         proofs = _under(avatar, "busy cores", _BusyCores(), seconds)

@@ -7,10 +7,12 @@ import sys
 from talking_portrait_ros.ros.process import run_node
 from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
 
+KINDS = ("features",)
+
 
 def main() -> int:
     """Run the node; the exit code."""
-    return run_node(lambda: StageNode("features", ["features"], StageParameters()))
+    return run_node(lambda: StageNode("features", KINDS, StageParameters()), KINDS)
 
 
 if __name__ == "__main__":

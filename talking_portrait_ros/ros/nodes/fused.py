@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 
 from talking_portrait_ros.ros.process import run_node
-from talking_portrait_ros.ros.spare import preload
 from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
 
 KINDS = ("features", "latents", "frames")
@@ -19,9 +18,7 @@ MAX_QUEUE = 14  # chunks of 20 ms: frames of older ones would come later than th
 def main() -> int:
     """Run the node; the exit code."""
     defaults = StageParameters(max_queue=MAX_QUEUE)
-    return run_node(
-        lambda: StageNode("fused", KINDS, defaults), prepare=lambda preset: preload(KINDS, preset)
-    )
+    return run_node(lambda: StageNode("fused", KINDS, defaults), KINDS)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from talking_portrait_ros.ros.process import run_node
-from talking_portrait_ros.ros.spare import preload
 from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
 
 KINDS = ("latents",)
@@ -13,10 +12,7 @@ KINDS = ("latents",)
 
 def main() -> int:
     """Run the node; the exit code."""
-    return run_node(
-        lambda: StageNode("latents", KINDS, StageParameters()),
-        prepare=lambda preset: preload(KINDS, preset),
-    )
+    return run_node(lambda: StageNode("latents", KINDS, StageParameters()), KINDS)
 
 
 if __name__ == "__main__":
