@@ -22,7 +22,7 @@ from talking_portrait_ros.commands.graph import Layout, require_ros
 from talking_portrait_ros.commands.load import machine_name
 from talking_portrait_ros.commands.options import check_json_path, layout_option, preset_option
 from talking_portrait_ros.commands.tables import figures_table
-from talking_portrait_ros.evaluation.output import new_figure
+from talking_portrait_ros.evaluation.output import new_figure, plain
 from talking_portrait_ros.presets import preset
 from talking_portrait_ros.timebase import Timebase
 
@@ -99,9 +99,9 @@ def soak(
     if json_path is not None:
         report = {
             "machine": machine_name(), "preset": preset_name, "layout": layout,
-            "figures": figures, "samples": [vars(sample) for sample in samples],
+            "figures": figures, "samples": samples,
         }  # fmt: skip
-        Path(json_path).write_text(json.dumps(report, indent=1) + "\n")
+        Path(json_path).write_text(json.dumps(plain(report), indent=1) + "\n")
     if plot_path is not None:
         plot(samples, Path(plot_path))
 

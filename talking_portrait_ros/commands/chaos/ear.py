@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from talking_portrait_ros.audio.microphone import MicSource
+from talking_portrait_ros.audio.source import SampleFifo
 from talking_portrait_ros.chunks import F32
 from talking_portrait_ros.commands.chaos.timings import NS_PER_MS, NS_PER_S
 
@@ -37,7 +38,7 @@ class Ear:
             RuntimeError: PyAudio is not installed.
         """
         self._source = MicSource("", RATE_HZ)
-        self._heard: deque[F32] = deque()
+        self._heard = SampleFifo()
         self._n_heard = 0
         self._begun_ns: deque[int] = deque(maxlen=round(KEPT_S / POLL_S))
         self._lock, self._stop = Lock(), Event()
@@ -55,7 +56,8 @@ class Ear:
     def newest(self) -> tuple[F32, int]:
         """The newest samples [n] at 16 kHz, and when the first of them was in the air (ns)."""
         with self._lock:
-            samples = np.concatenate([*self._heard, np.zeros(0, np.float32)])
+            samples = self._heard.take(len(self._heard))
+            self._heard.append(samples)
             begun_ns = min(self._begun_ns, default=time.time_ns())
             first = self._n_heard - len(samples)
         return samples, begun_ns + int(first / RATE_HZ * NS_PER_S) - self._source.latency_ns
@@ -70,8 +72,7 @@ class Ear:
                 self._heard.append(samples)
                 length_ns = int(self._n_heard / RATE_HZ * NS_PER_S)
                 self._begun_ns.append(time.time_ns() - length_ns)
-                while sum(map(len, self._heard)) > KEPT_S * RATE_HZ:
-                    self._heard.popleft()
+                self._heard.take(max(0, len(self._heard) - round(KEPT_S * RATE_HZ)))
 
 
 def air_offset_ms(

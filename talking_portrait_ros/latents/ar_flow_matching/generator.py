@@ -20,11 +20,7 @@ from talking_portrait_ros.latents.ar_flow_matching.shown import (
     shown,
     voted,
 )
-from talking_portrait_ros.latents.audio_regression.mouth import (
-    HEARD,
-    HEARD_WITHOUT_LOOKAHEAD,
-    Gate,
-)
+from talking_portrait_ros.latents.audio_regression.mouth import Gate, heard_with
 from talking_portrait_ros.latents.direction import Director, Steering
 from talking_portrait_ros.latents.idle import IdleLife, IdleState
 from talking_portrait_ros.spaces import MOTION_ARKIT, MOTION_WIDTH
@@ -97,7 +93,7 @@ class ArFlowMatching:
     def start(self, references: References) -> ArFlowState:
         """A session at rest: the anchor is the reference, whose motion is zero by definition."""
         rest = torch.zeros(1, MOTION_WIDTH, device=self._device)
-        gate = Gate(HEARD if self.config.lookahead_ms else HEARD_WITHOUT_LOOKAHEAD)
+        gate = Gate(heard_with(self.config.lookahead_ms))
         past = self._sampler.start(rest, self.config)
         lips = self._lips.start() if self._lips is not None else None
         return ArFlowState(self._ears.start(), lips, past, gate, self._life.start())

@@ -18,9 +18,8 @@ from talking_portrait_ros.features.log_mel.ear import FRAME_WIDTH
 from talking_portrait_ros.latents.ar_flow_matching.lips import Lips
 from talking_portrait_ros.latents.audio_regression.model import Caches
 from talking_portrait_ros.latents.audio_regression.mouth import (
-    HEARD,
-    HEARD_WITHOUT_LOOKAHEAD,
     Gate,
+    heard_with,
     mouth_motion,
 )
 from talking_portrait_ros.spaces import INDEX
@@ -48,7 +47,7 @@ class LipsState:
 
 def bar(lookahead_ms: int) -> tuple[float, float]:
     """Probability of speech at which the lip nets' gate is shut and open."""
-    shut, full = HEARD if lookahead_ms else HEARD_WITHOUT_LOOKAHEAD
+    shut, full = heard_with(lookahead_ms)
     return BAR * shut, BAR * full
 
 

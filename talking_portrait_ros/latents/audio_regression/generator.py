@@ -19,12 +19,7 @@ from talking_portrait_ros.latents.audio_regression.model import (
     ArticulationNet,
     Caches,
 )
-from talking_portrait_ros.latents.audio_regression.mouth import (
-    HEARD,
-    HEARD_WITHOUT_LOOKAHEAD,
-    Gate,
-    mouth_motion,
-)
+from talking_portrait_ros.latents.audio_regression.mouth import Gate, heard_with, mouth_motion
 from talking_portrait_ros.latents.idle import IdleLife, IdleState
 from talking_portrait_ros.spaces import MOTION_ARKIT
 from talking_portrait_ros.stage import Clock, require_next, require_space
@@ -84,7 +79,7 @@ class AudioRegression:
         self.config = config
         self.clock = Clock(Timebase())
         self.in_space = feature_space(config.lookahead_ms)
-        self._heard = heard or (HEARD if config.lookahead_ms else HEARD_WITHOUT_LOOKAHEAD)
+        self._heard = heard or heard_with(config.lookahead_ms)
         self._net = net.eval().requires_grad_(False)
         self._device = next(net.parameters()).device
 

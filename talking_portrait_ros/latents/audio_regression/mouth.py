@@ -22,6 +22,11 @@ HEARD_WITHOUT_LOOKAHEAD = (0.2, 0.5)
 _LEFT_RIGHT = ("Left", "Right")
 
 
+def heard_with(lookahead_ms: int) -> tuple[float, float]:
+    """Probability of speech at which the gate is shut and open, for features of a lookahead."""
+    return HEARD if lookahead_ms else HEARD_WITHOUT_LOOKAHEAD
+
+
 @dataclass
 class Gate:
     """How far the mouth may open, 0..1: opens at once, shuts in `RELEASE_FRAMES`."""
