@@ -57,6 +57,7 @@ FRAMES: dict[str, StageSpec] = {
             "decoder_widths": (16, 32, 64, 64),
             "down_times": (1, 1, 1),
             "up_times": (1, 1, 1),
+            "latent_channels": 128,
             "motion_channels": 0,
             "paint_width": 16,
         },
@@ -205,8 +206,8 @@ LATENTS: dict[str, StageSpec] = {
 }
 """Generators by name, for commands that need no whole pipeline."""
 LATENTS["block_flow_fine_512"] = LATENTS["block_flow_512"].with_options(
-    weights="block_flow_fine_512", vae="ref_vae_fine_512", frames_per_step=1, width=128, depth=3,
-    window_steps=24, carried_steps=20, commit="last",
+    weights="block_flow_fine_512", vae="ref_vae_fine_512", latent_channels=128,
+    frames_per_step=1, width=128, depth=3, window_steps=24, carried_steps=20, commit="last",
 )  # fmt: skip
 LATENTS["block_flow_512_low_latency"] = LATENTS["block_flow_512"].with_options(
     block_steps=1, carried_steps=15, commit="last"

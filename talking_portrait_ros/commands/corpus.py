@@ -103,21 +103,23 @@ def preview(
 @click.option("--shard", default=32, show_default=True, help="Clips of a shard.")
 @click.option("--seed", default=0, show_default=True, help="Of the first clip.")
 @click.option("--lookahead-ms", default=60, show_default=True, help="Of the features.")
+@click.option("--guide-lips", default="dyadic_512", show_default=True, metavar="WEIGHTS",
+              help="Whose lip nets join the guide, as in the generator; '' for none.")  # fmt: skip
 @device_option()
 def encode(
     pack: str, output: str, frames_preset: str, clips: int, length: int, rendered_px: int,
-    shard: int, seed: int, lookahead_ms: int, device: str,
+    shard: int, seed: int, lookahead_ms: int, guide_lips: str, device: str,
 ) -> None:  # fmt: skip
     """Make latents of clips, for generators to learn from; goes on where it was broken off."""
-    from talking_portrait_ros.training.block_flow.encoding import Encoder, encode_corpus
+    from talking_portrait_ros.training.block_flow.encoding import Encoder, Listener, encode_corpus
     from talking_portrait_ros.training.loop.progress import ProgressLine
 
     for name, value in (("clips", clips), ("shard", shard)):
         if value < 1:
             raise ValueError(f"{name}={value}: must be 1 or more")
     torch.set_num_threads(1)
-    encoder = Encoder(pack, frames_preset, length, rendered_px, lookahead_ms,
-                      require_device(device))  # fmt: skip
+    listener = Listener(lookahead_ms, guide_lips)
+    encoder = Encoder(pack, frames_preset, length, rendered_px, listener, require_device(device))
     with ProgressLine("corpus encode", clips) as line:
         for done in encode_corpus(encoder, Path(output), clips, shard, seed):
             line.show(done, f"{done} clips of {length} frames")

@@ -32,8 +32,31 @@ _MOODS: dict[str, dict[str, float]] = {
     "scared": {"browInnerUp": 0.9, "browOuterUp": 0.4, "eyeWide": 0.7, "mouthStretch": 0.35},
     "calm": {"mouthSmile": 0.2, "eyeSquint": 0.1},
     "tired": {"eyeBlink": 0.3, "browInnerUp": 0.2, "mouthFrown": 0.1},
-}
-"""Weights of each mood at full strength; a name without Left or Right means both."""
+    "asleep": {"eyeBlink": 1.0},
+    "bored": {"eyeBlink": 0.35, "mouthFrown": 0.15, "mouthShrugLower": 0.15},
+    "excited": {"mouthSmile": 0.8, "browOuterUp": 0.4, "cheekSquint": 0.3, "eyeWide": 0.25},
+    "amazed": {"browInnerUp": 0.7, "browOuterUp": 0.7, "eyeWide": 0.5, "mouthSmile": 0.35},
+    "confused": {"browDownLeft": 0.5, "browOuterUpRight": 0.5, "browInnerUp": 0.2,
+                 "mouthPress": 0.2},
+    "skeptical": {"browOuterUpLeft": 0.7, "browDownRight": 0.4, "mouthPress": 0.3},
+    "suspicious": {"browDown": 0.4, "eyeSquint": 0.6, "mouthPress": 0.2},
+    "annoyed": {"browDown": 0.5, "mouthPress": 0.4, "eyeSquint": 0.25},
+    "furious": {"browDown": 1.0, "noseSneer": 0.5, "eyeSquint": 0.4, "mouthStretch": 0.3},
+    "horrified": {"browInnerUp": 0.9, "browOuterUp": 0.5, "eyeWide": 0.9, "mouthStretch": 0.5,
+                  "jawOpen": 0.15},
+    "despaired": {"browInnerUp": 0.9, "mouthFrown": 0.7, "eyeSquint": 0.3},
+    "pleading": {"browInnerUp": 0.9, "eyeWide": 0.2, "mouthFrown": 0.25, "mouthShrugLower": 0.3},
+    "vulnerable": {"browInnerUp": 0.7, "mouthFrown": 0.2, "mouthPress": 0.2},
+    "rejected": {"browInnerUp": 0.6, "mouthFrown": 0.5, "eyeBlink": 0.15},
+    "disappointed": {"browInnerUp": 0.4, "mouthFrown": 0.5, "mouthPress": 0.3},
+    "guilty": {"browInnerUp": 0.5, "mouthPress": 0.4, "mouthFrown": 0.3, "eyeSquint": 0.1},
+    "embarrassed": {"mouthSmile": 0.25, "mouthPress": 0.4, "browInnerUp": 0.4,
+                    "cheekSquint": 0.3},
+}  # fmt: skip
+"""Weights of each mood at full strength; a name without Left or Right means both.
+
+Every expression of `hri_msgs/Expression` is one of them.
+"""
 
 EXPRESSIONS = tuple(_MOODS)
 

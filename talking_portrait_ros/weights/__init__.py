@@ -29,7 +29,11 @@ def weights_names() -> list[str]:
 
 
 def load_weights(
-    name: str, expected: Mapping[str, tuple[int, ...]], train: str, may_lack: str = ""
+    name: str,
+    expected: Mapping[str, tuple[int, ...]],
+    train: str,
+    may_lack: str = "",
+    part: str = "",
 ) -> dict[str, F32]:
     """The arrays of the weights `name`, stored in single or half precision, as float32.
 
@@ -38,6 +42,7 @@ def load_weights(
         expected: shape of each tensor of the model.
         train: the command that makes these weights, for the error message.
         may_lack: tensors whose names begin so need not be there; "" for none.
+        part: only tensors whose names begin so are wanted, and named without it; "" for all.
 
     Raises:
         ValueError: the file is missing or cannot be read, a tensor is missing, unknown, of
@@ -50,7 +55,11 @@ def load_weights(
             f"{', '.join(weights_names()) or 'none'}); choose one of these or make it with "
             f"`{train}`"
         )
-    arrays = _read(path)
+    arrays = {
+        tensor.removeprefix(part): array
+        for tensor, array in _read(path).items()
+        if tensor.startswith(part)
+    }
     for tensor in sorted({*expected, *arrays}):
         want = expected.get(tensor)
         found = arrays[tensor].shape if tensor in arrays else None

@@ -164,6 +164,22 @@ def test_gaze_targets_and_expressions_reach_the_generator(graph):
     assert any("'face'" in line for line in node._said)
 
 
+def test_every_expression_of_hri_msgs_reaches_the_generator(graph):
+    reason = "hri_msgs is no wheel; it comes with ROS 4 HRI"
+    hri = pytest.importorskip("hri_msgs.msg", reason=reason)
+    stage = DirectedJaw()
+    node = graph.add(Node("latents", stage))
+    mood = graph.speak(hri.Expression, "expression_hri", qos.EVENTS)
+    constants = vars(type(hri.Expression))["_Metaclass_Expression__constants"]
+    for name in constants.values():
+        mood.publish(hri.Expression(expression=name))
+        wait_for(lambda name=name: stage.director.wish.expression == Expression.named(name))
+    mood.publish(hri.Expression(valence=0.5, arousal=-0.25))
+    wait_for(lambda: stage.director.wish.expression == Expression.felt(0.5, -0.25))
+    mood.publish(hri.Expression(expression="hungry"))
+    wait_for(lambda: node.counts["refused"] == 1)
+
+
 @pytest.mark.parametrize("text", ["happy sad", "happy 0.5 1", "0.5", "happy 2"])
 def test_texts_that_are_no_expression_are_refused(text):
     with pytest.raises(ValueError, match="expression|intensity"):

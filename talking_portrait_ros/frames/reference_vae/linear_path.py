@@ -23,7 +23,7 @@ from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.nn.memory import Memory, is_fresh
 
 WHITENING = 0.5  # 0: channels keep the spread of their component, 1: all have spread 1
-MORE_IN_KEYS, MORE_IN_MOTION = 1.5, 4.0  # that mouth and eyes count when components are fitted
+MORE_IN_KEYS, MORE_IN_MOTION = 8.0, 4.0  # that mouth and eyes count when components are fitted
 STILL = 2e-3  # squared difference of two keys below which the pace between them is left even
 LEAST_PACE, MOST_PACE = -0.5, 1.5  # of the way from key to key
 PACE_UNIT = 0.25  # of the way that a latent number of 1 means

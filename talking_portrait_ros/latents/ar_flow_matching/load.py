@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
 from talking_portrait_ros.latents.ar_flow_matching.generator import ArFlowMatching
 from talking_portrait_ros.latents.ar_flow_matching.head import random_leave
+from talking_portrait_ros.latents.ar_flow_matching.lips import Lips
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
-from talking_portrait_ros.weights import load_weights
+from talking_portrait_ros.weights import load_card, load_weights
 
 TRAIN = "talking-portrait train dyadic"
 
@@ -24,10 +26,31 @@ def build_model(config: ArFlowMatchingConfig, device: str = "cpu") -> ArFlow:
         model = ArFlow(config)
         random_leave(model.head)
     if config.weights:
-        shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-        arrays = load_weights(config.weights, shapes, TRAIN)
-        model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+        _load_into(model, config.weights)
     return model.to(device).eval().requires_grad_(False)
+
+
+def load_lips(weights: str, device: str = "cpu") -> Lips:
+    """The lip nets of shipped weights, without the network beside them.
+
+    Raises:
+        ValueError: the weights are missing, have no lip nets or do not fit.
+    """
+    n_nets = load_card(weights).get("network", {}).get("lip_nets", 0)
+    if not n_nets:
+        raise ValueError(
+            f"guide_lips={weights!r}: these weights have no lip nets; choose dyadic_512, "
+            "or '' for none"
+        )
+    lips = Lips(n_nets)
+    _load_into(lips, weights, part="lips.")
+    return lips.to(device).eval().requires_grad_(False)
+
+
+def _load_into(model: nn.Module, weights: str, part: str = "") -> None:
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    arrays = load_weights(weights, shapes, TRAIN, part=part)
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
 
 
 def build(config: ArFlowMatchingConfig, device: str) -> ArFlowMatching:

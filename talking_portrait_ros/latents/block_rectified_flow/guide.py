@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from talking_portrait_ros.features.causal_speech.config import LOOKAHEADS_MS
-from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
 from talking_portrait_ros.latents.ar_flow_matching.lips import Lips
 from talking_portrait_ros.latents.ar_flow_matching.live_lips import bar
-from talking_portrait_ros.latents.ar_flow_matching.load import build_model
+from talking_portrait_ros.latents.ar_flow_matching.load import load_lips
 from talking_portrait_ros.latents.audio_regression import build
 from talking_portrait_ros.latents.audio_regression.config import (
     AudioRegressionConfig,
@@ -21,8 +20,6 @@ from talking_portrait_ros.latents.audio_regression.config import (
 )
 from talking_portrait_ros.latents.audio_regression.generator import AudioRegression
 from talking_portrait_ros.latents.audio_regression.model import ArticulationNet, Caches, load_net
-from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
-from talking_portrait_ros.weights import load_card
 
 
 class JointNet(ArticulationNet):
@@ -50,24 +47,17 @@ class JointNet(ArticulationNet):
         return votes.mean(dim=0).transpose(1, 2), [*kept, *others]
 
 
-def build_guide(config: BlockRectifiedFlowConfig, device: str) -> AudioRegression:
-    """The guide that `config` asks for.
+def build_guide(regression: AudioRegressionConfig, lips: str, device: str) -> AudioRegression:
+    """The regression that `regression` asks for, joined by the lip nets of the weights `lips`.
+
+    `lips` is "" for none.
 
     Raises:
         ValueError: weights are missing, or have no lip nets.
     """
-    regression = AudioRegressionConfig(lookahead_ms=config.lookahead_ms)
-    if not config.guide_lips:
+    if not lips:
         return build(regression, device)
-    network = load_card(config.guide_lips).get("network", {})
-    if not network.get("lip_nets"):
-        raise ValueError(
-            f"BlockRectifiedFlowConfig.guide_lips={config.guide_lips!r}: these weights have no "
-            "lip nets; choose dyadic_512, or '' for none"
-        )
-    other = ArFlowMatchingConfig.from_dict({**network, "weights": config.guide_lips})
-    lips = build_model(other, device).lips
-    assert lips is not None
-    own = load_net(weights_name(config.lookahead_ms), device)
-    net = JointNet(own, lips, config.lookahead_ms).to(device)
-    return AudioRegression(regression, net, bar(config.lookahead_ms))
+    lookahead_ms = regression.lookahead_ms
+    own = load_net(weights_name(lookahead_ms), device)
+    net = JointNet(own, load_lips(lips, device), lookahead_ms).to(device)
+    return AudioRegression(regression, net, bar(lookahead_ms))

@@ -7,6 +7,7 @@ import torch
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.load import build_model as build_vae
 from talking_portrait_ros.frames.reference_vae.load import config_of
+from talking_portrait_ros.latents.audio_regression.config import AudioRegressionConfig
 from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
 from talking_portrait_ros.latents.block_rectified_flow.draft import Drafter
 from talking_portrait_ros.latents.block_rectified_flow.generator import BlockRectifiedFlow
@@ -47,7 +48,9 @@ def build(config: BlockRectifiedFlowConfig, device: str) -> BlockRectifiedFlow:
         )
     guide = None
     if config.guide:
-        guide = build_guide(config, device)
+        guide = build_guide(
+            AudioRegressionConfig(lookahead_ms=config.lookahead_ms), config.guide_lips, device
+        )
     drafter = Drafter(vae, device) if config.anchor == "draft" else None
     return BlockRectifiedFlow(config, build_model(config, device), vae, guide, drafter)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +22,9 @@ from talking_portrait_ros.features.log_mel import FAMILY as LOG_MEL
 from talking_portrait_ros.features.log_mel.config import LogMelConfig
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.load import build_model
-from talking_portrait_ros.latents.audio_regression import build as build_regression
 from talking_portrait_ros.latents.audio_regression.config import AudioRegressionConfig
 from talking_portrait_ros.latents.block_rectified_flow.draft import drafted, drawn_px, shrunk
+from talking_portrait_ros.latents.block_rectified_flow.guide import build_guide
 from talking_portrait_ros.presets import frames_spec
 from talking_portrait_ros.training.block_flow.material import Material, joined
 from talking_portrait_ros.training.corpus.config import CorpusConfig
@@ -40,15 +39,20 @@ LIVE = CorpusConfig(
 _NOBODY = References((Reference(np.zeros((8, 8, 3), np.uint8)),))
 
 
-@dataclass(frozen=True)
 class Listener:
     """Features of a sound, and the mouth that the guide makes of it."""
 
-    lookahead_ms: int
+    def __init__(self, lookahead_ms: int, lips: str) -> None:
+        """`lips` names the weights whose lip nets join the guide; "" for none."""
+        self._log_mel = LogMelConfig(lookahead_ms=lookahead_ms)
+        mouth_alone = AudioRegressionConfig(
+            lookahead_ms=lookahead_ms, blink=0, gaze=0, breathing=0, head=0, brow=0, smile=0
+        )
+        self._guide = build_guide(mouth_alone, lips, "cpu")
 
     def hear(self, samples: F32) -> tuple[FeatureChunk, F32]:
         """Of samples [640 T]: T frames of features, and motion [T, 58] of the mouth alone."""
-        features = LOG_MEL.build(LogMelConfig(lookahead_ms=self.lookahead_ms), "cpu")
+        features = LOG_MEL.build(self._log_mel, "cpu")
         state = features.start(_NOBODY)
         chunk = AudioChunk(Header(), samples, features.clock.timebase.sample_rate_hz, 0)
         parts = features.step(chunk, state) + features.finish(state)
@@ -56,18 +60,14 @@ class Listener:
             Header(), parts[0].space, np.concatenate([part.values for part in parts]),
             np.concatenate([part.speech for part in parts]), 0,
         )  # fmt: skip
-        config = AudioRegressionConfig(
-            lookahead_ms=self.lookahead_ms, blink=0, gaze=0, breathing=0, head=0, brow=0, smile=0
-        )
-        guide = build_regression(config, "cpu")
-        return heard, guide.step(heard, guide.start(_NOBODY))[0].values
+        return heard, self._guide.step(heard, self._guide.start(_NOBODY))[0].values
 
 
 class Encoder:
     """Clips of a corpus as material."""
 
     def __init__(
-        self, pack: str, frames: str, n_frames: int, rendered_px: int, lookahead_ms: int,
+        self, pack: str, frames: str, n_frames: int, rendered_px: int, listener: Listener,
         device: str,
     ) -> None:  # fmt: skip
         """Clips of the pack at `pack` for the VAE of the frames preset `frames`."""
@@ -81,7 +81,7 @@ class Encoder:
         self._vae = build_model(self.vae_config, device)
         self._corpus = Corpus.load(pack, device, LIVE)
         self._n_frames, self._rendered_px = n_frames, rendered_px
-        self._listener = Listener(lookahead_ms)
+        self._listener = listener
         self._device = device
 
     def clip(self, seed: int) -> Material:

@@ -30,7 +30,7 @@ class Material:
         draft: the clip as the guide would move it, by the linear path, [N, S, C, h, w].
         features: log-mel frames, [N, T, 160].
         speech: probability of speech, [N, T].
-        guide: the mouth that `audio_regression` makes of the sound, with the true life around it,
+        guide: the mouth that the guide makes of the sound, with the true life around it,
             [N, T, 58].
         vae: name of the VAE's weights.
     """

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from talking_portrait_ros.latents.ar_flow_matching.lips import Lips
+from talking_portrait_ros.latents.audio_regression.config import AudioRegressionConfig
 from talking_portrait_ros.latents.audio_regression.model import ArticulationNet
 from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
 from talking_portrait_ros.latents.block_rectified_flow.guide import JointNet, build_guide
@@ -46,7 +47,7 @@ def test_a_state_is_not_changed_by_another_session(net: JointNet) -> None:
 
 def test_weights_without_lip_nets_are_refused() -> None:
     with pytest.raises(ValueError, match="guide_lips='ref_vae_512'.*no lip nets"):
-        build_guide(BlockRectifiedFlowConfig(guide_lips="ref_vae_512"), "cpu")
+        build_guide(AudioRegressionConfig(), "ref_vae_512", "cpu")
 
 
 def test_a_lookahead_that_lip_nets_do_not_know_is_refused() -> None:
