@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -203,11 +204,11 @@ def evaluate_liveliness(settings: Settings) -> dict[str, Any]:
     reference = load_references([face]).first
     movements, sessions = {}, {}
     for name in settings.presets or (DEFAULT_PRESET,):
-        runner = Runner(name, settings.resolution, settings.device)
-        movements[name] = life.evaluate_movement(runner, clips, reference, _watch)
+        runner_of = partial(Runner, name, settings.resolution, settings.device)
+        movements[name] = life.evaluate_movement(name, runner_of, clips, reference, _watch)
         if settings.long_minutes:
             sessions[name] = life.evaluate_long_session(
-                runner, clips, reference, settings.long_minutes, _watch
+                runner_of(), clips, reference, settings.long_minutes, _watch
             )
     console.print(life_report.movement_table(movements, len(clips)))
     for name, minutes in sessions.items():

@@ -7,7 +7,7 @@ portrait, sharpness and memory, minute by minute.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -66,17 +66,28 @@ class SessionMinute:
 
 
 def evaluate_movement(
-    runner: Runner, clips: Sequence[Clip], reference: Reference, watch: Watch[Clip] = unwatched
-) -> list[Movement]:
+    name: str, runner_of: Callable[[int], Runner], clips: Sequence[Clip], reference: Reference,
+    watch: Watch[Clip] = unwatched,
+) -> list[Movement]:  # fmt: skip
     """How far `reference` moves to the sound of each clip, beside the speaker.
+
+    Clips are short, and how far a head wanders within seconds is mostly chance, so each clip has
+    chances of its own.
+
+    Args:
+        name: of the pipeline.
+        runner_of: the pipeline with the chances of a seed.
+        clips: what is spoken.
+        reference: the face.
+        watch: sees the clips go by.
 
     Raises:
         ValueError: a face that is lost.
     """
     references = References((reference,))
     made = [
-        track_frames(runner.frames(clip.samples, references), f"{clip.name} as {runner.name}")
-        for clip in watch(clips, f"{runner.name}: movement")
+        track_frames(runner_of(seed).frames(clip.samples, references), f"{clip.name} as {name}")
+        for seed, clip in enumerate(watch(clips, f"{name}: movement"))
     ]
     real = [clip.track for clip in clips]
     return [Movement(name, _spread(made, name), _spread(real, name)) for name in MEASURES]

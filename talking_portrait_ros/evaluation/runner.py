@@ -49,13 +49,18 @@ class Tap:
 class Runner:
     """A pipeline of a preset, at a resolution of choice, with a tap behind the generator."""
 
-    def __init__(self, name: str, resolution: int | None = None, device: str = "cpu") -> None:
-        """Build the pipeline of the preset `name`.
+    def __init__(
+        self, name: str, resolution: int | None = None, device: str = "cpu", seed: int = 0
+    ) -> None:
+        """Build the pipeline of the preset `name`, with the generator's chances of `seed`.
 
         Raises:
             ValueError: unknown preset, weights missing.
         """
-        stages = build_pipeline(at_resolution(preset(name), resolution), device).stages
+        chosen = at_resolution(preset(name), resolution)
+        if seed:
+            chosen = replace(chosen, latents=chosen.latents.with_options(seed=seed))
+        stages = build_pipeline(chosen, device).stages
         self.name = name
         self._tap = Tap(stages[1][1])
         self.pipeline = Pipeline([stages[0], (stages[1][0], self._tap), *stages[2:]])

@@ -158,10 +158,10 @@ class IdleLife:
         lively = self.config.head * (1 + 0.4 * state.speaking)
         breath = self.config.breathing * self._breath(frame)
         nod = self.config.head * math.radians(2.8) * state.nod.value
-        drift_pitch = math.radians(3.2) * self._wander(PITCH, frame)
+        drift_pitch = math.radians(3.8) * self._wander(PITCH, frame)
         return {
             "headPitch": lively * drift_pitch + nod - 0.006 * breath,
-            "headYaw": lively * math.radians(4.5) * self._wander(YAW, frame),
+            "headYaw": lively * math.radians(5.8) * self._wander(YAW, frame),
             "headRoll": lively * math.radians(2.2) * self._wander(ROLL, frame),
             "headX": lively * 0.012 * self._wander(SIDE, frame),
             "headY": -0.005 * breath + 0.2 * nod,

@@ -59,7 +59,15 @@ def test_a_face_that_stays_itself_and_one_that_fades_are_told_apart(tmp_path) ->
 
 def test_movement_is_that_of_the_made_face_over_that_of_the_speaker(monkeypatch) -> None:
     monkeypatch.setattr(life, "track_frames", lambda frames, name: _clip(0.5).track)
-    movements = life.evaluate_movement(_Fading(False), [_clip(1.0)], drawn_avatar())
+    seeds = []
+
+    def runner_of(seed):
+        seeds.append(seed)
+        return _Fading(False)
+
+    clips = [_clip(1.0), _clip(1.0)]
+    movements = life.evaluate_movement("fading", runner_of, clips, drawn_avatar())
+    assert seeds == [0, 1]
     assert [movement.measure for movement in movements] == list(life.MEASURES)
     assert all(movement.ratio == pytest.approx(0.5) for movement in movements)
 

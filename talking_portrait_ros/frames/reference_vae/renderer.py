@@ -13,7 +13,7 @@ from talking_portrait_ros.chunks import U8, FrameChunk, Header, LatentBlock, Ref
 from talking_portrait_ros.frames.portrait import crop_face
 from talking_portrait_ros.frames.reference_vae.compositing import Compositor, compositor_for
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
-from talking_portrait_ros.frames.reference_vae.decoder import ReferenceCache
+from talking_portrait_ros.frames.reference_vae.decoder import Painting, ReferenceCache
 from talking_portrait_ros.frames.reference_vae.load import build_model
 from talking_portrait_ros.frames.thinning import frames_to_draw, repeated
 from talking_portrait_ros.nn.memory import Memory
@@ -28,14 +28,17 @@ from talking_portrait_ros.stage import (
 from talking_portrait_ros.timebase import Timebase
 
 STAGE = "frames/reference_vae"
-# Frames and latent steps of which one is drawn, and the cost: a quarter of it lays the references
-# in, frame by frame; the rest is the network, step by step.
+# Frames of a step and latent steps of which one is drawn, and the cost: a quarter of it lays the
+# references in, frame by frame; the rest is the network, step by step.
 THINNED = {
     Rung("every frame is drawn", 1.0): (1, 1),
     Rung("every second frame is drawn", 0.87): (2, 1),
     Rung("every second latent step is drawn", 0.5): (1, 2),
     Rung("every fourth latent step is drawn", 0.25): (1, 4),
 }
+# Frames painted together, where a latent step is one frame: PyTorch needs a quarter less time for
+# each, and the first is there long before the second is due.
+PAINTED_TOGETHER = 2
 
 
 @dataclass
@@ -60,7 +63,6 @@ class ReferenceVaeDecoder:
     """Decodes `video/ref-vae-*` with the pictures of the person at hand."""
 
     out_space = ""
-    rungs = tuple(THINNED)
 
     def __init__(self, config: ReferenceVaeConfig, device: str = "cpu") -> None:
         """A decoder on `device`.
@@ -77,6 +79,8 @@ class ReferenceVaeDecoder:
         several = config.time_factor > 1
         steps = Timebase(frames_per_latent_step=config.time_factor, first_step_alone=several)
         self.clock = Clock(steps)
+        self.rungs = tuple(rung for rung, (every, _) in THINNED.items() if every == 1 or several)
+        self._steps_together = max(1, PAINTED_TOGETHER // config.time_factor)
 
     @torch.inference_mode()
     def start(self, references: References) -> DecoderState:
@@ -127,8 +131,8 @@ class ReferenceVaeDecoder:
     def _streamed(self, chunk: LatentBlock, state: DecoderState) -> Iterator[FrameChunk]:
         latents = torch.from_numpy(np.ascontiguousarray(chunk.values)).to(self.device)[None]
         frame, n_left = chunk.first_frame, chunk.n_frames
-        for latent in latents.split(1, dim=1):  # a step at a time: memory as small as can be
-            for pictures in self._decode(latent, state):
+        for steps in latents.split(self._steps_together, dim=1):
+            for pictures in self._decode(steps, state):
                 shown = pictures[:n_left]
                 behind_ns = (frame - chunk.first_frame) * self.clock.timebase.frame_ns
                 header = chunk.header.at(chunk.header.stamp_ns + behind_ns)
@@ -144,20 +148,32 @@ class ReferenceVaeDecoder:
         """
         state.every, state.every_step = THINNED[self.rungs[rung]]
 
-    def _decode(self, latent: Tensor, state: DecoderState) -> Iterator[U8]:
-        """The frames of one latent step, 1 or time_factor of them, in pieces [n, H, W, 3]."""
-        n_frames = self.config.time_factor if state.n_steps else 1
-        is_painted = state.last is None or state.n_steps % state.every_step == 0
-        state.n_steps += 1
-        if not is_painted:
-            assert state.last is not None
-            yield np.broadcast_to(state.last, (n_frames, *state.last.shape))
-            return
-        painting = self.model.paint(latent, state.references, state.memory)
+    def _decode(self, latents: Tensor, state: DecoderState) -> Iterator[U8]:
+        """The frames of latent steps [1, S, ...] painted together, in pieces [n, H, W, 3]."""
+        n_steps, first_step = latents.shape[1], state.n_steps
+        due = frames_to_draw(first_step, n_steps, state.every_step, state.last is not None)
+        state.n_steps += n_steps
+        painting = (
+            self.model.paint(latents[:, due], state.references, state.memory) if len(due) else None
+        )
+        first = 0
+        for step in range(n_steps):
+            n_frames = self.config.time_factor if first_step + step else 1
+            if painting is None or step not in due:
+                assert state.last is not None
+                yield np.broadcast_to(state.last, (n_frames, *state.last.shape))
+                continue
+            yield from self._drawn(painting, first, n_frames, state)
+            first += n_frames
+
+    def _drawn(
+        self, painting: Painting, start: int, n_frames: int, state: DecoderState
+    ) -> Iterator[U8]:
+        """One latent step, `n_frames` of the painting; one by one or, on a GPU, all at once."""
         at_once = n_frames if self.device.type == "cuda" else 1
         for first in range(0, n_frames, at_once):
             due = frames_to_draw(first, at_once, state.every, has_picture=state.last is not None)
-            drawn = state.compositor.frames(painting.only(first + due))
+            drawn = state.compositor.frames(painting.only(start + first + due))
             frames = repeated(drawn, due, at_once, state.last)
             state.last = frames[-1]
             yield frames

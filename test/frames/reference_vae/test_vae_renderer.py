@@ -139,3 +139,27 @@ def test_missing_weights_are_named_with_the_command_that_makes_them() -> None:
     options = {**FRAMES["ref_vae_tiny"].options, "weights": "nowhere"}
     with pytest.raises(ValueError, match="talking-portrait train reference-vae"):
         ReferenceVaeDecoder(ReferenceVaeConfig.from_dict(options))
+
+
+@pytest.mark.parametrize("every_step", [1, 2, 4])
+def test_single_frame_steps_painted_together_are_those_painted_alone(
+    references: References, every_step: int
+) -> None:
+    options = FRAMES["ref_vae_tiny"].options
+    every_frame = {"down_times": (1, 1, 1), "up_times": (1, 1, 1), "motion_channels": 0}
+    decoder = ReferenceVaeDecoder(ReferenceVaeConfig.from_dict({**options, **every_frame}))
+    values = np.random.default_rng(3).standard_normal((7, *decoder.in_shape)).astype(np.float32)
+    blocks = [
+        [LatentBlock(Header(), decoder.in_space, values, 0, 7)],
+        [LatentBlock(Header(), decoder.in_space, values[k : k + 1], k, 1) for k in range(7)],
+    ]
+    runs = []
+    for cut in blocks:
+        state = decoder.start(references)
+        state.every_step = every_step
+        frames = [part.frames for block in cut for part in decoder.stream(block, state)]
+        assert [len(part) for part in frames] == [1] * 7
+        runs.append(np.concatenate(frames).astype(int))
+    assert np.abs(runs[0] - runs[1]).max() <= 1
+    drawn = np.any(np.diff(runs[0], axis=0), axis=(1, 2, 3))
+    assert drawn.tolist() == [frame % every_step == 0 for frame in range(1, 7)]
