@@ -13,6 +13,7 @@ from typing import cast
 import click
 
 from talking_portrait_ros import __version__
+from talking_portrait_ros.resources import keep_freed_memory
 
 COMMANDS = (
     "bench",
@@ -56,3 +57,4 @@ class _Group(click.Group):
 @click.version_option(__version__)
 def main() -> None:
     """A talking face from one picture and a stream of speech."""
+    keep_freed_memory()

@@ -22,7 +22,7 @@ from talking_portrait_ros.evaluation.cuda_graph import GraphedDecoder
 from talking_portrait_ros.evaluation.timing import (
     Stopwatch,
     Time,
-    torch_threads,
+    cpu_threads,
     with_weights_that_exist,
 )
 from talking_portrait_ros.frames import family
@@ -48,7 +48,7 @@ class DecoderRun:
         device: torch device.
         n_steps: latent steps to time.
         n_references: pictures of the person, 0 to 3.
-        threads: of torch, on a CPU.
+        threads: of torch and OpenCV, on a CPU.
         fast: on a GPU, bfloat16 and one CUDA graph per latent step.
     """
 
@@ -70,7 +70,7 @@ def measure_decoder(run: DecoderRun) -> dict[str, Any]:
     Raises:
         ValueError: unknown stage, or one that cannot do without a picture.
     """
-    with torch_threads(run.threads):
+    with cpu_threads(run.threads):
         return _measured(run)
 
 

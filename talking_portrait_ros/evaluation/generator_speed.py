@@ -13,7 +13,7 @@ import torch
 
 from talking_portrait_ros.evaluation.timing import (
     Stopwatch,
-    torch_threads,
+    cpu_threads,
     with_weights_that_exist,
 )
 from talking_portrait_ros.pipeline import build_stage
@@ -35,7 +35,7 @@ def measure_generator(name: str, device: str, n_frames: int, threads: int) -> di
     Raises:
         ValueError: unknown generator.
     """
-    with torch_threads(threads):
+    with cpu_threads(threads):
         return _measured(name, device, n_frames)
 
 

@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from talking_portrait_ros.chunks import AudioChunk, Chunk, FrameChunk, Header, References
 from talking_portrait_ros.evaluation.decoder_speed import peak_memory_mb
-from talking_portrait_ros.evaluation.timing import Stopwatch, torch_threads
+from talking_portrait_ros.evaluation.timing import Stopwatch, cpu_threads
 from talking_portrait_ros.frames.avatar import drawn_avatar
 from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
 from talking_portrait_ros.latents.block_rectified_flow.model import Block, BlockFlow
@@ -52,7 +52,7 @@ def measure_pipeline(run: PipelineRun) -> dict[str, Any]:
     Raises:
         ValueError: unknown preset, or stages that do not fit each other.
     """
-    with torch_threads(run.threads):
+    with cpu_threads(run.threads):
         return _measured(run) | count_generator(run.preset)
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+import cv2
 import torch
 
 from talking_portrait_ros.pipeline import KINDS
@@ -56,14 +57,16 @@ class Stopwatch:
 
 
 @contextmanager
-def torch_threads(n_threads: int) -> Iterator[None]:
-    """Let torch use so many CPU threads meanwhile."""
-    before = torch.get_num_threads()
+def cpu_threads(n_threads: int) -> Iterator[None]:
+    """Let torch and OpenCV use so many CPU threads meanwhile."""
+    before = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(n_threads)
+    cv2.setNumThreads(n_threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
 
 
 def with_weights_that_exist(kind: str, spec: StageSpec) -> tuple[StageSpec, str | None]:

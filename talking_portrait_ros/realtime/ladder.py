@@ -15,7 +15,7 @@ from talking_portrait_ros.stage import Rung
 
 WINDOW_MS = 320.0  # of the stream, over which the work is averaged
 LEAST_MS = 120.0  # that have to be known before a step down
-WHOLE_MS = 160.0  # a chunk of this length is an average in itself
+WHOLE_MS = 320.0  # a chunk of this length is an average in itself
 WAITING_MS = 40.0  # of the stream: where less waits, the stage has kept up all the same
 BACKLOG_MS = 120.0  # of the stream, waiting beside the chunk in work
 DRAINING = 0.6  # load at which a backlog goes away by itself
@@ -86,9 +86,10 @@ class Ladder:
         return (sum(work) - max(work)) / (stream_ms - longest_ms)
 
     def _is_too_much(self, late: bool, waiting_ms: float) -> bool:
-        known_ms = sum(stream_ms for _, stream_ms in self._recent)
+        lengths = [stream_ms for _, stream_ms in self._recent]
+        is_known = sum(lengths) >= LEAST_MS and (len(lengths) > 1 or lengths[0] >= WHOLE_MS)
         over = self._load() > self._budget and waiting_ms >= WAITING_MS
-        return known_ms >= LEAST_MS and (late or over)
+        return is_known and (late or over)
 
     def _may_rise(self, late: bool) -> bool:
         """Whether the rung above would leave something of the budget."""

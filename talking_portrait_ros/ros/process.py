@@ -13,6 +13,7 @@ import rclpy
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from talking_portrait_ros.resources import keep_freed_memory
 from talking_portrait_ros.ros.avatar_node import AvatarNode
 from talking_portrait_ros.ros.keeper import keep
 from talking_portrait_ros.ros.shared_memory import remove_dead_segments
@@ -34,6 +35,8 @@ def set_environment() -> None:
     os.environ.setdefault(profiles, str(narrow if reach == "LOCALHOST" else wide))
     # Idle threads of torch sleep: the nodes share few cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # OpenCV's threads make a picture no sooner where every core has a node to run.
+    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 
 
 def make_executor(context: rclpy.Context | None = None) -> Executor:
@@ -60,6 +63,7 @@ def run_node(build: Callable[[], AvatarNode[Any]], kinds: Sequence[str] = ()) ->
         the process because it failed.
     """
     set_environment()
+    keep_freed_memory()
     return keep(lambda: _live(build), kinds)
 
 

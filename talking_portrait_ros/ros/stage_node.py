@@ -24,6 +24,7 @@ from talking_portrait_ros.realtime.positions import duration_ms
 from talking_portrait_ros.realtime.recent import RecentRate
 from talking_portrait_ros.realtime.warm_up import warm_up
 from talking_portrait_ros.realtime.worker import Worker
+from talking_portrait_ros.resources import give_memory_back, limit_threads
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters, described
@@ -45,7 +46,7 @@ class StageParameters(AvatarParameters):
 
     preset: str = param(DEFAULT_PRESET, "the pipeline to use", choices=tuple(PRESETS))
     device: str = param("cpu", "torch device: cpu, cuda, cuda:1, ...")
-    threads: int = param(1, "CPU threads of torch", minimum=1, maximum=64)
+    threads: int = param(1, "CPU threads of torch and OpenCV", minimum=1, maximum=64)
     max_queue: int = param(
         25,
         "chunks, of latents frames, that may wait besides those that come while a block is made; "
@@ -108,7 +109,7 @@ class StageNode(AvatarNode[StageParameters]):
         except Exception:
             self._forget_families()
             raise
-        self._set_threads()
+        limit_threads(self.config.threads)
         for _, stage in stages:
             warm_up(stage)
         self._chain = Chain(stages)
@@ -161,6 +162,7 @@ class StageNode(AvatarNode[StageParameters]):
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_available():
             torch.cuda.empty_cache()
+        give_memory_back()
 
     def on_new_epoch(self) -> None:
         """Drop what waits of lower epochs."""
@@ -306,12 +308,6 @@ class StageNode(AvatarNode[StageParameters]):
         for session in self._chain.sessions if self._chain else ():
             if session.name == kind:
                 session.stage.config = config  # type: ignore[attr-defined]
-
-    def _set_threads(self) -> None:
-        """Torch's threads, where the stage uses torch at all: importing it takes seconds."""
-        torch = sys.modules.get("torch")
-        if torch is not None:
-            torch.set_num_threads(self.config.threads)
 
 
 def _size(message: Any) -> int:

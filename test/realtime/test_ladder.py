@@ -72,6 +72,17 @@ def test_a_single_hiccup_changes_nothing(hiccup_ms):
     assert stage.changes == []
 
 
+def test_a_single_slow_block_changes_nothing():
+    stage = Stage()
+    stage.run(4, 80.0, block=4)
+    stage.run(100, 15.0, block=4)
+    stage.run(4, 80.0, block=4)
+    stage.run(100, 15.0, block=4)
+    assert stage.changes == []
+    stage.run(12, 80.0, block=4)
+    assert stage.ladder.rung == 1
+
+
 def test_with_headroom_the_stage_climbs_within_two_seconds():
     stage = Stage()
     stage.run(100, 120.0)

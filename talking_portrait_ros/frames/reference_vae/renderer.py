@@ -131,7 +131,7 @@ class ReferenceVaeDecoder:
     def _streamed(self, chunk: LatentBlock, state: DecoderState) -> Iterator[FrameChunk]:
         latents = torch.from_numpy(np.ascontiguousarray(chunk.values)).to(self.device)[None]
         frame, n_left = chunk.first_frame, chunk.n_frames
-        for steps in latents.split(self._steps_together, dim=1):
+        for steps in latents.split(self._steps_together * state.every_step, dim=1):
             for pictures in self._decode(steps, state):
                 shown = pictures[:n_left]
                 behind_ns = (frame - chunk.first_frame) * self.clock.timebase.frame_ns

@@ -21,10 +21,8 @@ from talking_portrait_ros.frames.rig.builder import build_rig
 from talking_portrait_ros.frames.rig.config import RigConfig
 from talking_portrait_ros.frames.rig.renderer import RigRenderer
 from talking_portrait_ros.nn.memory import Memory
-from talking_portrait_ros.spaces import MOTION_WIDTH
 
 _LEAST_PX = 64  # of a rig, and of a clip of the corpus
-_AT_ONCE = 3  # frames: of a step of four, the last one alone is drawn after it has come
 
 
 @dataclass
@@ -33,20 +31,13 @@ class DraftState:
 
     Attributes:
         renderer: the first reference.
-        motion: frames that are not drawn yet, [T, 58].
         waiting: pictures that are not coded yet, uint8 [T, h, w, 3].
         memory: past of the linear path.
     """
 
     renderer: RigRenderer
-    motion: Tensor
     waiting: Tensor
     memory: Memory
-
-    def draw(self) -> None:
-        """Draw what is not drawn yet."""
-        self.waiting = torch.cat([self.waiting, self.renderer.render(self.motion)])
-        self.motion = self.motion[:0]
 
 
 class Drafter:
@@ -74,19 +65,14 @@ class Drafter:
         size = drawn_px(self._vae.config)
         renderer = RigRenderer(build_rig(reference, RigConfig(resolution=size)), self._device)
         no_picture = torch.zeros(0, size, size, 3, dtype=torch.uint8, device=self._device)
-        no_motion = torch.zeros(0, MOTION_WIDTH, device=self._device)
-        return DraftState(renderer, no_motion, no_picture, Memory([]))
+        return DraftState(renderer, no_picture, Memory([]))
 
     def take(self, motion: Tensor, state: DraftState) -> None:
-        """Frames of motion [T, 58] to draw; a few at once, which costs half as much."""
-        state.motion = torch.cat([state.motion, motion])
-        if len(state.motion) >= _AT_ONCE:
-            state.draw()
+        """Draw frames of motion [T, 58]; a few at once cost half as much as one by one."""
+        state.waiting = torch.cat([state.waiting, state.renderer.render(motion)])
 
     def coded(self, n_frames: int, state: DraftState) -> Tensor:
         """Latents [1, S, C, h, w] of the next `n_frames`; the last one stands for the missing."""
-        if len(state.motion):
-            state.draw()
         n_missing = n_frames - len(state.waiting)
         held = state.waiting[-1:].expand(max(0, n_missing), -1, -1, -1)
         pictures = torch.cat([state.waiting[:n_frames], held])
