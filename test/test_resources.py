@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -40,6 +41,29 @@ def test_freed_pictures_are_used_again_without_the_kernel():
     (usual, _), (kept, given_back) = _faults(""), _faults("keep_freed_memory()")
     assert kept < 0.01 * usual
     assert given_back > kept
+
+
+RUN_FIRST = """
+import os, threading, time
+from talking_portrait_ros.resources import take_precedence
+threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
+try:
+    take_precedence(1)
+except PermissionError:
+    print("not allowed")
+else:
+    print({os.sched_getscheduler(int(each)) for each in os.listdir("/proc/self/task")})
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux schedules so")
+def test_all_threads_run_before_ordinary_processes():
+    ran = subprocess.run(
+        [sys.executable, "-c", RUN_FIRST], capture_output=True, text=True, check=True
+    )
+    if "not allowed" in ran.stdout:
+        pytest.skip("this user may not have real-time priority")
+    assert ran.stdout.strip() == str({os.SCHED_RR})
 
 
 def test_threads_are_those_of_torch_and_opencv():

@@ -180,3 +180,23 @@ def test_what_is_played_is_sent_as_the_echo_reference_with_the_time_of_playing(g
     assert [chunk.first_sample for chunk in chunks] == [0, 640]
     assert [chunk.header.stamp_ns for chunk in chunks] == [5 * NS, 5 * NS + 1]
     assert len(chunks[1].samples) == 660
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [({}, [1]), ({"realtime_priority": 0}, []), ({"output": "file:x.mp4"}, [])],
+)
+def test_a_screen_alone_asks_for_precedence_and_lives_without(graph, monkeypatch, options, asked):
+    priorities = []
+
+    def refuse(priority):
+        priorities.append(priority)
+        raise PermissionError
+
+    monkeypatch.setattr(screen, "take_precedence", refuse)
+    node = screen.ScreenNode(screen.ScreenParameters(**{"output": "none", **options}))
+    try:
+        node.alone()
+    finally:
+        node.destroy_node()
+    assert priorities == asked

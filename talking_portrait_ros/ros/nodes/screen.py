@@ -17,6 +17,7 @@ from talking_portrait_ros.chunks import AudioChunk, FrameChunk, Header
 from talking_portrait_ros.config import param
 from talking_portrait_ros.realtime.figures import SessionStatistics
 from talking_portrait_ros.realtime.utterances import Utterances
+from talking_portrait_ros.resources import take_precedence
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters
@@ -49,6 +50,12 @@ class ScreenParameters(AvatarParameters, ScreenConfig):
         minimum=0.0, maximum=5000.0, unit="ms",
     )  # fmt: skip
 
+    realtime_priority: int = param(
+        1, "priority among real-time processes, where the system allows any; 0: an ordinary "
+        "process. Not with file:PATH, because encoding would take the cores from the others",
+        minimum=0, maximum=99,
+    )  # fmt: skip
+
     @property
     def timing(self) -> ScreenConfig:
         """The settings, with delays that allow for the pipeline's own."""
@@ -68,6 +75,19 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         super().__init__("screen", defaults or ScreenParameters())
         self._player: Player | None = None
         self._presenter: Presenter | None = None
+
+    def alone(self) -> None:
+        """Run before ordinary processes: the screen needs little, but every 40 ms."""
+        priority = self.config.realtime_priority
+        if not priority or self.config.output.startswith("file:"):
+            return
+        try:
+            take_precedence(priority)
+        except PermissionError:
+            self.get_logger().info(
+                "no real-time priority: the system does not allow it (limits.conf: rtprio), so "
+                "frames may come late on a busy machine"
+            )
 
     def configure(self) -> None:
         """Offer and hear the topics."""
