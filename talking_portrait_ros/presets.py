@@ -208,6 +208,7 @@ LATENTS: dict[str, StageSpec] = {
 LATENTS["block_flow_fine_512"] = LATENTS["block_flow_512"].with_options(
     weights="block_flow_fine_512", vae="ref_vae_fine_512", latent_channels=128,
     frames_per_step=1, width=128, depth=3, window_steps=24, carried_steps=20, commit="last",
+    correction=0.4,
 )  # fmt: skip
 LATENTS["block_flow_512_low_latency"] = LATENTS["block_flow_512"].with_options(
     block_steps=1, carried_steps=15, commit="last"

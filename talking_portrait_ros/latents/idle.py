@@ -158,7 +158,7 @@ class IdleLife:
         lively = self.config.head * (1 + 0.4 * state.speaking)
         breath = self.config.breathing * self._breath(frame)
         nod = self.config.head * math.radians(2.8) * state.nod.value
-        drift_pitch = math.radians(3.8) * self._wander(PITCH, frame)
+        drift_pitch = math.radians(4.1) * self._wander(PITCH, frame)
         return {
             "headPitch": lively * drift_pitch + nod - 0.006 * breath,
             "headYaw": lively * math.radians(5.8) * self._wander(YAW, frame),

@@ -59,6 +59,8 @@ class BlockRectifiedFlowConfig(IdleConfig):
     anchor: str = param("draft", "what latents are differences from: those of a small drawing "
                                  "of the guide's motion, those of the first reference, or none",
                         choices=("none", "reference", "draft"))  # fmt: skip
+    correction: float = param(1.0, "share of the network's difference from the anchor that is "
+                                   "taken", minimum=0.0, maximum=1.0)  # fmt: skip
     block_steps: int = param(4, "latent steps that are made at once", minimum=1)
     window_steps: int = param(32, "latent steps that are seen, the new block included",
                               minimum=2)  # fmt: skip
@@ -90,6 +92,8 @@ class BlockRectifiedFlowConfig(IdleConfig):
         self._require("lookahead_ms", ok, f"at most {MAX_CAUSAL_MS} with wav2vec2")
         ok = self.guide or self.anchor != "draft"
         self._require("anchor", ok, "reference or none where there is no guide")
+        ok = self.correction == 1 or (self.is_anchored and self.prediction == "clean")
+        self._require("correction", ok, "1 where there is no anchor or no clean prediction")
         most = self.window_steps - self.block_steps
         self._require("block_steps", most >= 1, "fewer than window_steps")
         self._require("carried_steps", self.carried_steps <= most,

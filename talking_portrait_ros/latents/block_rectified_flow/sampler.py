@@ -95,7 +95,9 @@ class Sampler:
             said, kept = self.model.denoise(as_block(z, t), context)
             seen[:] = [kept]
             said = self._guided(said)
-            return velocity_from_clean(z, said, t) if self.config.prediction == "clean" else said
+            if self.config.prediction == "velocity":
+                return said
+            return velocity_from_clean(z, self.config.correction * said, t)
 
         values = euler(velocity, noise, times.to(noise))
         if self.config.commit == "clean":

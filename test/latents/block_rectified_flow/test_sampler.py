@@ -70,6 +70,16 @@ def test_guidance_of_one_is_none_and_more_of_it_changes_more() -> None:
     assert (plain - weak).abs().max() < 0.05 * (plain - strong).abs().max()
 
 
+def test_a_part_of_the_correction_lies_between_the_draft_and_all_of_it() -> None:
+    none, half, whole = (
+        _run(1, denoise_steps=1, correction=share)[0] for share in (0.0, 0.5, 1.0)
+    )
+    assert (whole - none).abs().max() > 0.01
+    torch.testing.assert_close(half, (none + whole) / 2)
+    with pytest.raises(ValueError, match=r"correction=0\.5.*clean"):
+        FAMILY.tiny.replace(correction=0.5, prediction="velocity")
+
+
 def test_one_step_with_its_own_keys_needs_no_pass_to_commit() -> None:
     calls = []
     config = FAMILY.tiny.replace(denoise_steps=1, commit="last")
