@@ -53,11 +53,16 @@ def build_guide(regression: AudioRegressionConfig, lips: str, device: str) -> Au
     `lips` is "" for none.
 
     Raises:
-        ValueError: weights are missing, or have no lip nets.
+        ValueError: weights are missing, have no lip nets, or do not know the lookahead.
     """
     if not lips:
         return build(regression, device)
     lookahead_ms = regression.lookahead_ms
+    if lookahead_ms not in LOOKAHEADS_MS:
+        raise ValueError(
+            f"guide_lips={lips!r}: lip nets know lookaheads of "
+            f"{', '.join(map(str, LOOKAHEADS_MS))} ms; give '' with lookahead_ms={lookahead_ms}"
+        )
     own = load_net(weights_name(lookahead_ms), device)
     net = JointNet(own, load_lips(lips, device), lookahead_ms).to(device)
     return AudioRegression(regression, net, bar(lookahead_ms))

@@ -50,6 +50,11 @@ def test_weights_without_lip_nets_are_refused() -> None:
         build_guide(AudioRegressionConfig(), "ref_vae_512", "cpu")
 
 
+def test_lip_nets_are_refused_for_a_lookahead_that_they_do_not_know() -> None:
+    with pytest.raises(ValueError, match=r"guide_lips='dyadic_512'.*lookahead_ms=120"):
+        build_guide(AudioRegressionConfig(lookahead_ms=120), "dyadic_512", "cpu")
+
+
 def test_a_lookahead_that_lip_nets_do_not_know_is_refused() -> None:
     with pytest.raises(ValueError, match=r"guide_lips.*lookahead_ms=120"):
         BlockRectifiedFlowConfig(lookahead_ms=120, guide_lips="dyadic_512")
