@@ -16,6 +16,7 @@ import torch
 
 from talking_portrait_ros.pipeline import KINDS
 from talking_portrait_ros.presets import StageSpec
+from talking_portrait_ros.resources import limit_threads
 from talking_portrait_ros.weights import weights_names
 
 T = TypeVar("T")
@@ -60,8 +61,7 @@ class Stopwatch:
 def cpu_threads(n_threads: int) -> Iterator[None]:
     """Let torch and OpenCV use so many CPU threads meanwhile."""
     before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(n_threads)
-    cv2.setNumThreads(n_threads)
+    limit_threads(n_threads)
     try:
         yield
     finally:

@@ -103,9 +103,6 @@ class AvatarNode(LifecycleNode, Generic[P]):
     def on_parameters(self, config: P) -> None:
         """A parameter has changed."""
 
-    def alone(self) -> None:
-        """The node has a process of its own, which it may tune."""
-
     def vitals(self) -> dict[str, str]:
         """More lines for /diagnostics."""
         return {}

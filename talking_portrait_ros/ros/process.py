@@ -76,7 +76,6 @@ def _live(build: Callable[[], AvatarNode[Any]]) -> int:
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
         node = build()
-        node.alone()
     except Exception as error:
         sys.stderr.write(f"{' '.join(str(error).split())}\n")
         return 2

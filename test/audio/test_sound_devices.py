@@ -32,19 +32,27 @@ class Counted(MicSource):
         return samples
 
 
+def tone_in(samples):  # the amplitude of the speaker's tone
+    wave = np.exp(-2j * np.pi * float(sys.argv[2]) / 16_000 * np.arange(len(samples)))
+    return 2 * abs(samples @ wave) / len(samples)
+
+
 microphone = Counted()
 paced = PacedAudio(microphone)
-chunks, stop = [], threading.Event()
-threading.Thread(target=lambda: sys.stdin.readline() and stop.set(), daemon=True).start()
-for chunk in paced.run(stop):
+chunks, heard, quiet = [], False, 0
+for chunk in paced.run(threading.Event()):
     chunks.append(chunk)
+    loud = tone_in(chunk.samples) > 0.1
+    heard, quiet = heard or loud, 0 if loud else quiet + 1
+    if heard and quiet > 25 or len(chunks) > 750:  # half a second after the tone, or 15 s
+        break
 paced.close()
 np.savez(sys.argv[1], samples=np.concatenate([c.samples for c in chunks]),
          first=[c.first_sample for c in chunks], stamps_ns=[c.header.stamp_ns for c in chunks],
          lost=microphone.lost_samples, dropped=paced.counts.dropped_samples)
 """
 PLAY = """
-import sys, time
+import sys
 import numpy as np
 from talking_portrait_ros.screen.speaker import Speaker
 speaker = Speaker()
@@ -53,8 +61,8 @@ sys.stdin.readline()
 for first in range(0, len(tone), 640):
     assert speaker.wait_for_room(10.0)
     speaker.write(tone[first : first + 640])
-time.sleep(0.2)
-print(speaker.queue.dropped_samples, speaker.latency_samples)
+print(speaker.queue.dropped_samples, speaker.latency_samples, flush=True)
+sys.stdin.readline()
 speaker.close()
 """
 LIST = """
@@ -79,8 +87,19 @@ def recording(pulse, tmp_path_factory):
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(played.tobytes())
     np.save(folder / "tone.npy", tone(SPEAKER_HZ, 8000))
+    for _ in range(4):  # a loaded sound server may stumble
+        taken = take(pulse, folder)
+        if is_whole(taken["samples"], TONE_HZ, 12_800) and is_whole(
+            taken["samples"], SPEAKER_HZ, 8000
+        ):
+            break
+    return taken
+
+
+def take(pulse, folder):
+    """What the microphone hears of a tone by another program and one by our speaker."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "env": pulse}
-    record = [sys.executable, "-c", RECORD, str(folder / "heard.npz")]
+    record = [sys.executable, "-c", RECORD, str(folder / "heard.npz"), str(SPEAKER_HZ)]
     play = [sys.executable, "-c", PLAY, str(folder / "tone.npy")]
     with (
         subprocess.Popen(record, **pipes) as recorder,
@@ -88,8 +107,11 @@ def recording(pulse, tmp_path_factory):
     ):
         assert recorder.stdout.readline() == b"listening\n"
         subprocess.run(["paplay", "-d", "robot", str(folder / "tone.wav")], env=pulse, check=True)
-        said, _ = player.communicate(b"go\n", timeout=20)
-        recorder.communicate(b"stop\n", timeout=20)
+        player.stdin.write(b"go\n")
+        player.stdin.flush()
+        said = player.stdout.readline()
+        recorder.wait(timeout=30)
+        player.communicate(b"close\n", timeout=20)
     return {**np.load(folder / "heard.npz"), "said": said}
 
 
@@ -98,27 +120,27 @@ def loud_part(samples, hz):
     blocks = samples[: len(samples) // 160 * 160].reshape(-1, 160)
     wave_ = np.exp(-2j * np.pi * hz / 16_000 * np.arange(160))
     heard = np.flatnonzero(np.abs(blocks @ wave_) / 80 > 0.45)
-    return samples[heard[0] * 160 : (heard[-1] + 1) * 160]
+    return blocks[heard[0] : heard[-1] + 1].ravel() if len(heard) else blocks[:0].ravel()
 
 
-def share_at_level(heard):
-    """Share of 10 ms blocks at the level of the tone; the sound server may hiccup under load."""
-    blocks = heard.reshape(-1, 160)
-    return np.mean(np.abs(np.sqrt(2 * np.mean(blocks**2, axis=1)) - 0.5) < 0.05)
+def is_whole(samples, hz, n_samples):
+    """Whether that tone is heard as long as it was played, nearly all of it at its level."""
+    heard = loud_part(samples, hz)
+    if abs(len(heard) - n_samples) > 480:
+        return False
+    level = np.sqrt(2 * np.mean(heard.reshape(-1, 160) ** 2, axis=1))
+    return np.mean(np.abs(level - 0.5) < 0.05) > 0.95
 
 
 def test_the_microphone_hears_the_tone_that_is_played_at_its_level(recording):
+    assert is_whole(recording["samples"], TONE_HZ, 12_800)
     heard = loud_part(recording["samples"], TONE_HZ)
-    assert len(heard) == pytest.approx(12_800, abs=480)
     assert loudest_hz(heard[:8000], 16_000) == pytest.approx(TONE_HZ, abs=3)
-    assert share_at_level(heard) > 0.95
     assert recording["lost"] == recording["dropped"] == 0
 
 
 def test_the_speaker_plays_a_tone_at_its_level(recording):
-    heard = loud_part(recording["samples"], SPEAKER_HZ)
-    assert len(heard) == pytest.approx(8000, abs=480)
-    assert share_at_level(heard) > 0.95
+    assert is_whole(recording["samples"], SPEAKER_HZ, 8000)
     dropped, latency_samples = map(int, recording["said"].split())
     assert dropped == 0
     assert 0 < latency_samples < 16_000

@@ -4,13 +4,11 @@
 Most of them describe the last frame of each step, the *key* (all of them where each frame is a
 step); the frames between two keys are a blend of them. Three numbers say how far each such frame
 has gone from the one key to the other (a mouth does not open evenly), the few that remain what the
-blend gets wrong. (Coding the mean of
-a step instead, or the four frames together, blurs what moves: measured in the family's README.)
-Keys are
-coded in blocks of several positions, which leaves fewer seams and more detail; yet each position's
-numbers mean nearly what they would alone, the same everywhere. All four maps begin as principal
-components, so that training starts from a picture instead of from noise. S1 has no such path; it
-is off in the preset at the paper's scale.
+blend gets wrong. (Coding the mean of a step instead, or the four frames together, blurs what
+moves: measured in the family's README.) Keys are coded in blocks of several positions, which
+leaves fewer seams and more detail; yet each position's numbers mean nearly what they would alone,
+the same everywhere. All four maps begin as principal components, so that training starts from a
+picture instead of from noise. S1 has no such path; it is off in the preset at the paper's scale.
 """
 
 from __future__ import annotations

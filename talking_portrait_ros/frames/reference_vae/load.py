@@ -6,7 +6,8 @@ import torch
 
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
-from talking_portrait_ros.weights import load_card, load_weights
+from talking_portrait_ros.nn.loading import load_into
+from talking_portrait_ros.weights import load_card
 
 TRAIN = "talking-portrait train reference-vae"
 
@@ -33,7 +34,5 @@ def build_model(config: ReferenceVaeConfig, device: str = "cpu") -> ReferenceVae
         torch.manual_seed(config.seed)
         model = ReferenceVae(config)
     if config.weights:
-        shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-        arrays = load_weights(config.weights, shapes, TRAIN)
-        model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+        load_into(model, config.weights, TRAIN)
     return model.to(device).eval().requires_grad_(False)

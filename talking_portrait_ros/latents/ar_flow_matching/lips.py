@@ -48,11 +48,6 @@ class LipBlock(nn.Module):
         self.spread = Maps(n_nets, KERNEL * N_CHANNELS, N_CHANNELS)
         self.mix = Maps(n_nets, N_CHANNELS, N_CHANNELS)
 
-    @property
-    def past(self) -> int:
-        """Slots that the convolution looks back."""
-        return (KERNEL - 1) * self.dilation
-
     def forward(self, x: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
         """Output [N, B, T, C] and the next cache, from input [N, B, T, C] and what was before."""
         seen, n = torch.cat([cache, x], dim=2), x.shape[2]

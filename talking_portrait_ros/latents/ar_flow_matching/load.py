@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
 from talking_portrait_ros.latents.ar_flow_matching.generator import ArFlowMatching
 from talking_portrait_ros.latents.ar_flow_matching.head import random_leave
 from talking_portrait_ros.latents.ar_flow_matching.lips import Lips
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
-from talking_portrait_ros.weights import load_card, load_weights
+from talking_portrait_ros.nn.loading import load_into
+from talking_portrait_ros.weights import load_card
 
 TRAIN = "talking-portrait train dyadic"
 
@@ -26,7 +26,7 @@ def build_model(config: ArFlowMatchingConfig, device: str = "cpu") -> ArFlow:
         model = ArFlow(config)
         random_leave(model.head)
     if config.weights:
-        _load_into(model, config.weights)
+        load_into(model, config.weights, TRAIN)
     return model.to(device).eval().requires_grad_(False)
 
 
@@ -43,14 +43,8 @@ def load_lips(weights: str, device: str = "cpu") -> Lips:
             "or '' for none"
         )
     lips = Lips(n_nets)
-    _load_into(lips, weights, part="lips.")
+    load_into(lips, weights, TRAIN, part="lips.")
     return lips.to(device).eval().requires_grad_(False)
-
-
-def _load_into(model: nn.Module, weights: str, part: str = "") -> None:
-    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    arrays = load_weights(weights, shapes, TRAIN, part=part)
-    model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
 
 
 def build(config: ArFlowMatchingConfig, device: str) -> ArFlowMatching:

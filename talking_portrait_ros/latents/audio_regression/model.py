@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from talking_portrait_ros.latents.audio_regression.visemes import N_ARTICULATORS
-from talking_portrait_ros.weights import load_weights
+from talking_portrait_ros.nn.loading import load_into
 
 TRAIN = "talking-portrait train audio-regression"
 SLOT_WIDTH = 80
@@ -92,7 +92,5 @@ def load_net(name: str, device: str = "cpu") -> ArticulationNet:
         ValueError: the weights are missing or do not fit.
     """
     net = ArticulationNet()
-    shapes = {key: tuple(value.shape) for key, value in net.state_dict().items()}
-    arrays = load_weights(name, shapes, TRAIN)
-    net.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()})
+    load_into(net, name, TRAIN)
     return net.to(device)

@@ -13,7 +13,7 @@ from talking_portrait_ros.latents.block_rectified_flow.draft import Drafter
 from talking_portrait_ros.latents.block_rectified_flow.generator import BlockRectifiedFlow
 from talking_portrait_ros.latents.block_rectified_flow.guide import build_guide
 from talking_portrait_ros.latents.block_rectified_flow.model import BlockFlow
-from talking_portrait_ros.weights import load_weights
+from talking_portrait_ros.nn.loading import load_into
 
 TRAIN = "talking-portrait train block-flow"
 _SIDE_PX = 64  # pixels along one side of a latent position of a random VAE
@@ -32,9 +32,7 @@ def build_model(config: BlockRectifiedFlowConfig, device: str = "cpu") -> BlockF
         if not config.weights:
             torch.nn.init.normal_(model.leave.weight, std=0.02)  # so that something moves
     if config.weights:
-        shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-        arrays = load_weights(config.weights, shapes, TRAIN)
-        model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+        load_into(model, config.weights, TRAIN)
     return model.to(device).eval().requires_grad_(False)
 
 

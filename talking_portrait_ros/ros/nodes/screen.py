@@ -77,7 +77,10 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         self._presenter: Presenter | None = None
 
     def alone(self) -> None:
-        """Run before ordinary processes: the screen needs little, but every 40 ms."""
+        """Let the process, which has no other node, run before ordinary ones.
+
+        The screen needs little, but every 40 ms.
+        """
         priority = self.config.realtime_priority
         if not priority or self.config.output.startswith("file:"):
             return
@@ -232,9 +235,15 @@ class ScreenNode(AvatarNode[ScreenParameters]):
                 self._player.stop()
 
 
+def _first_in_its_process() -> ScreenNode:
+    node = ScreenNode()
+    node.alone()
+    return node
+
+
 def main() -> int:
     """Run the node; the exit code."""
-    return run_node(ScreenNode)
+    return run_node(_first_in_its_process)
 
 
 if __name__ == "__main__":

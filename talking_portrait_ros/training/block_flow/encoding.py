@@ -44,7 +44,7 @@ class Listener:
 
     def __init__(self, lookahead_ms: int, lips: str) -> None:
         """`lips` names the weights whose lip nets join the guide; "" for none."""
-        self._log_mel = LogMelConfig(lookahead_ms=lookahead_ms)
+        self._features = LOG_MEL.build(LogMelConfig(lookahead_ms=lookahead_ms), "cpu")
         mouth_alone = AudioRegressionConfig(
             lookahead_ms=lookahead_ms, blink=0, gaze=0, breathing=0, head=0, brow=0, smile=0
         )
@@ -52,7 +52,7 @@ class Listener:
 
     def hear(self, samples: F32) -> tuple[FeatureChunk, F32]:
         """Of samples [640 T]: T frames of features, and motion [T, 58] of the mouth alone."""
-        features = LOG_MEL.build(self._log_mel, "cpu")
+        features = self._features
         state = features.start(_NOBODY)
         chunk = AudioChunk(Header(), samples, features.clock.timebase.sample_rate_hz, 0)
         parts = features.step(chunk, state) + features.finish(state)

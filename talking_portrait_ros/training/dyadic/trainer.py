@@ -18,6 +18,7 @@ from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingC
 from talking_portrait_ros.latents.ar_flow_matching.load import TRAIN
 from talking_portrait_ros.latents.ar_flow_matching.model import ArFlow
 from talking_portrait_ros.latents.audio_regression.model import load_net
+from talking_portrait_ros.nn.loading import load_into
 from talking_portrait_ros.training.dyadic.batches import Batch, draw_batch
 from talking_portrait_ros.training.dyadic.config import DyadicTraining
 from talking_portrait_ros.training.dyadic.lips import Pairs, lips_loss, speech_pairs
@@ -30,7 +31,6 @@ from talking_portrait_ros.training.loop.schedule import (
     seed_step,
     set_learning_rate,
 )
-from talking_portrait_ros.weights import load_weights
 
 _BETAS = (0.9, 0.98)
 _GESTURES = 4.0  # how much the surprise at a gesture counts: it is rare, and small in nats
@@ -84,7 +84,7 @@ class Trainer:
             ValueError: such weights are missing or do not fit.
         """
         if self.config.begin_with:
-            self._begin_with()
+            load_into(self.model, self.config.begin_with, TRAIN, may_lack="lips.")
         else:
             self.model.codes.fit(motion_of(scenes).to(self.config.device))
             if self.config.start_from:
@@ -150,13 +150,6 @@ class Trainer:
             ValueError: they are those of another model.
         """
         load_learned(tensors, self.model, self.ema, self._optimiser, self.config.out)
-
-    def _begin_with(self) -> None:
-        mine = self.model.state_dict()
-        shapes = {name: tuple(value.shape) for name, value in mine.items()}
-        arrays = load_weights(self.config.begin_with, shapes, TRAIN, may_lack="lips.")
-        found = {name: torch.from_numpy(value) for name, value in arrays.items()}
-        self.model.load_state_dict({**mine, **found})
 
     def _lend_ear(self) -> None:
         encoder = self.model.ears.own.encoder
