@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 NAME = "talking_portrait_ros"
 
@@ -18,6 +18,16 @@ setup(
     package_data={
         NAME: [f"**/*.{kind}" for kind in ("json", "md", "npz", "png", "safetensors", "xml")]
     },
+    ext_modules=[
+        # No Python module: a library that frames/rig/native.py loads. The package works, slower,
+        # where there is no C compiler.
+        Extension(
+            f"{NAME}.frames.rig._kernels",
+            ["talking_portrait_ros/frames/rig/kernels.c"],
+            extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math"],
+            optional=True,
+        )
+    ],
     data_files=[
         (f"share/{NAME}/launch", [str(path) for path in Path("launch").glob("*.launch.py")]),
         (f"share/{NAME}/config", [str(path) for path in Path("config").glob("*.yaml")]),

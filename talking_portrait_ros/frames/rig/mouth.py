@@ -68,6 +68,12 @@ def lips_share(view: MouthView, scale: float) -> Tensor:
     return (torch.maximum(view.above, view.below) / (_EDGE_PX * scale) + 0.5).clamp(0, 1)
 
 
+def light_inside(controls: Tensor) -> Tensor:
+    """How much light falls into the mouth, [B]; rounded lips keep it out."""
+    rounded = controls[:, CONTROL_INDEX["pucker"]] + 0.6 * controls[:, CONTROL_INDEX["funnel"]]
+    return (1 - 0.7 * rounded).clamp(0.25, 1)
+
+
 def _moist(rig: Rig, lip: Tensor, inside: Tensor, other: Tensor) -> Tensor:
     """A lip whose inner side comes into view as the `other` one moves away."""
     unit = rig.face[4]
@@ -95,10 +101,7 @@ def _interior(rig: Rig, view: MouthView, sampling: Sampling) -> tuple[Tensor, Te
     tongue = _sprite(rig, 2, view.place - drop, sampling)
     shadow = (-view.above / (_SHADOW * unit)).clamp(0, 1)
     rim = (-view.below / (_SHADOW * unit)).clamp(0, 1)
-    rounded = (
-        view.controls[:, CONTROL_INDEX["pucker"]] + 0.6 * view.controls[:, CONTROL_INDEX["funnel"]]
-    )
-    light = (1 - 0.7 * rounded).clamp(0.25, 1)[:, None, None, None]
+    light = light_inside(view.controls)[:, None, None, None]
     corners = (1.1 - 0.6 * (view.place[..., :1] / rig.face[6]).abs() ** 3).clamp(0.45, 1)
     colour = rig.tissue[0] * (0.55 + 0.45 * rim)
     colour = _over(colour, tongue, (0.3 + 0.4 * shadow) * (0.5 + 0.5 * rim), light)

@@ -13,23 +13,14 @@ import torch
 from torch import Tensor
 
 from talking_portrait_ros.frames.rig.controls import rig_controls
-from talking_portrait_ros.frames.rig.mouth import MOIST_REACH, MouthView, draw_mouth, lips_share
+from talking_portrait_ros.frames.rig.native import NativePainter
+from talking_portrait_ros.frames.rig.painter import MappingPainter, Painter, TorchPainter
 from talking_portrait_ros.frames.rig.pose import Head, HeadPose
 from talking_portrait_ros.frames.rig.rig import Rig
 from talking_portrait_ros.frames.rig.sampling import Sampling, sample_planes, sampling_for
-from talking_portrait_ros.frames.rig.solve import Grid, invert, with_slopes
-from talking_portrait_ros.frames.rig.windows import (
-    LipWarp,
-    around_box,
-    around_mouth,
-    box_of,
-    cut,
-    feather,
-    paste,
-)
+from talking_portrait_ros.frames.rig.solve import Grid
+from talking_portrait_ros.frames.rig.windows import LipWarp, around_box, around_mouth
 from talking_portrait_ros.spaces import MOTION_WIDTH
-
-_PAINTED = 20.0  # change of a colour that makes it paint, levels
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,11 @@ class RigRenderer:
     def __init__(
         self, rig: Rig, device: torch.device | str = "cpu", sampling: Sampling | None = None
     ) -> None:
-        """Put `rig` on `device`; `sampling` is the faster one there unless given."""
+        """Put `rig` on `device`.
+
+        Drawn in C on a CPU, where that has been built, else in PyTorch; a given `sampling` asks
+        for PyTorch with that one.
+        """
         self.rig = rig.to(device)
         self.sampling = sampling or sampling_for(device)
         self.resolution = rig.resolution
@@ -71,33 +66,33 @@ class RigRenderer:
         self._head = Head(head[:3], head[3], head[4], centre)
         self._mouth_window = around_mouth(self._mouth, rig.face[:2].tolist(), size)
         self._eye_window = around_box(*rig.eyes.box, size)
-        self._feather = feather(self._mouth_window, device)
+        self._window_nodes = self._mouth_window.local().nodes(device)
+        parts = (self.rig, self.sampling, self._mouth_window, self._eye_window)
+        in_c = sampling is None and NativePainter.can_draw_on(device)
+        self._painter: Painter = (NativePainter if in_c else TorchPainter)(*parts)
+        self._mapping = MappingPainter(*parts)
         self._anchors, self._anchor_depths = self._find_anchors()
 
     @torch.inference_mode()
     def render(self, motion: Tensor) -> Tensor:
         """Frames of `motion` [B, 58]: uint8 RGB [B, H, W, 3] on the renderer's device."""
-        return _as_bytes(self._draw(motion, self.rig.picture)[0])
+        return _as_bytes(self._draw(motion, self.rig.picture, self._painter)[0])
 
     @torch.no_grad()
     def render_mapped(self, motion: Tensor) -> MappedFrames:
         """Frames of `motion` [B, 58] with their origin, on the renderer's device."""
-        shown = self._pixels.new_ones(len(motion), *self._pixels.shape[:2], 1)
-        frames, sources = self._draw(motion, self.rig.picture, shown)
-        return MappedFrames(_as_bytes(frames), sources, shown)
+        painter = self._mapping
+        painter.shown = self._pixels.new_ones(len(motion), *self._pixels.shape[:2], 1)
+        frames, sources = self._draw(motion, self.rig.picture, painter)
+        return MappedFrames(_as_bytes(frames), sources, painter.shown)
 
     @torch.no_grad()
     def render_float(self, motion: Tensor) -> Tensor:
         """Frames of `motion` [B, 58]: float RGB 0..1, [B, 3, H, W], on the renderer's device."""
-        return (self._draw(motion, self._picture)[0] / 255).permute(0, 3, 1, 2)
+        return (self._draw(motion, self._picture, self._painter)[0] / 255).permute(0, 3, 1, 2)
 
-    def _draw(
-        self, motion: Tensor, picture: Tensor, shown: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Frames 0..255 [B, H, W, 3] in the dtype that the sampling gives for `picture`, sources.
-
-        Where paint covers the portrait, `shown` (see `MappedFrames`) is lowered, if given.
-        """
+    def _draw(self, motion: Tensor, picture: Tensor, painter: Painter) -> tuple[Tensor, Tensor]:
+        """Frames 0..255 [B, H, W, 3] in the dtype that comes of `picture`, and their sources."""
         if motion.ndim != 2 or motion.shape[1] != MOTION_WIDTH:
             raise ValueError(
                 f"motion is {tuple(motion.shape)}; expected shape [B, {MOTION_WIDTH}]"
@@ -105,34 +100,29 @@ class RigRenderer:
         motion = motion.to(self._nodes.device, torch.float32)
         controls = rig_controls(motion)
         pose = HeadPose.of(motion, self._head)
-        shift = self._skin_shift(pose, controls)  # [B, g, g, 2]
+        shift = self._skin_shift(pose, controls, painter)  # [B, g, g, 2]
         coords = self.sampling.enlarge(shift, self.resolution, self.resolution)
         coords += self._pixels
         anchors = self._anchors + pose.shift(
             self._anchors.expand(len(motion), -1, -1), self._anchor_depths.expand(len(motion), -1)
         )  # [B, 2, 4]
-        window = self._eye_window
-        corner = self._corners(anchors[:, :, 3], window)
-        sources, overlay = self.rig.eyes.warp(cut(coords, corner, window), motion)
-        paste(coords, sources, corner)
-        lips = self._lip_warp(shift, pose, controls, anchors[:, :, :3])
-        self._place_lips(coords, lips)
+        corner = self._corners(anchors[:, :, 3], self._eye_window)
+        paint = painter.move_eyes(coords, corner, motion)
+        lips = self._lip_warp(shift, pose, controls, anchors[:, :, :3], painter)
+        painter.place_lips(coords, lips)
         frames = self.sampling.sample(picture, coords)
-        paint = overlay.permute(0, 2, 3, 1)
-        if shown is not None:
-            paste(shown, _kept(cut(frames, corner, window), paint), corner)
-        _cover(frames, paint, corner, window)
-        self._add_mouth(frames, lips, motion, controls, shown)
+        painter.cover(frames, paint, corner)
+        painter.add_mouth(frames, lips, motion, controls)
         return frames, coords
 
-    def _skin_shift(self, pose: HeadPose, controls: Tensor) -> Tensor:
+    def _skin_shift(self, pose: HeadPose, controls: Tensor, painter: Painter) -> Tensor:
         """From nodes of the frame to where they come from, [B, g, g, 2]."""
         forward = self._forward(
             self.rig.skin_basis[None], self.rig.skin_solid, self._nodes, pose, controls
         )
         nodes = self._nodes.expand(len(controls), -1, -1, -1)
-        field = with_slopes(forward, self._whole.cell)
-        return invert(field, self._whole, nodes, nodes - forward.permute(0, 2, 3, 1)) - nodes
+        start = nodes - forward.permute(0, 2, 3, 1)
+        return painter.invert(forward, self._whole, nodes, start) - nodes
 
     def _forward(
         self, basis: Tensor, solid: Tensor, nodes: Tensor, pose: HeadPose, controls: Tensor
@@ -147,15 +137,17 @@ class RigRenderer:
         way: Tensor = (shift + weight * posed).view(-1, 2, height, width)
         return way
 
-    def _lip_warp(self, shift: Tensor, pose: HeadPose, controls: Tensor, seen: Tensor) -> LipWarp:
+    def _lip_warp(
+        self, shift: Tensor, pose: HeadPose, controls: Tensor, seen: Tensor, painter: Painter
+    ) -> LipWarp:
         """Both lip layers, inverted on the coarse grid of the mouth window.
 
         `seen` is where the middle of the lips and one unit along X and Y are seen, [B, 2, 3].
         """
-        n_frames, window = len(controls), self._mouth_window
+        n_frames = len(controls)
         plane = torch.cat([seen[:, :, :1], seen[:, :, 1:] - seen[:, :, :1]], dim=2)
-        corner = self._corners(plane[:, :, 0], window)
-        targets = window.local().nodes(seen.device) + corner.to(seen.device)[:, None, None]
+        corner = self._corners(plane[:, :, 0], self._mouth_window)
+        targets = self._window_nodes + corner.to(seen.device)[:, None, None]
         cells = self._whole.to_cells(targets)
         skin = sample_planes(shift.permute(0, 3, 1, 2), cells).permute(0, 2, 3, 1)
         forward = self._forward(
@@ -163,56 +155,11 @@ class RigRenderer:
         )
         both = targets.repeat(2, 1, 1, 1)
         first = (targets + skin).repeat(2, 1, 1, 1)
-        sources = invert(with_slopes(forward, self._mouth.cell), self._mouth, both, first)
+        sources = painter.invert(forward, self._mouth, both, first)
         edges = self.rig.lip_edges[:, None, None].expand(-1, n_frames, -1, -1, -1)
         inside = sample_planes(edges.flatten(0, 1), self._mouth.to_cells(sources))
         layers = torch.cat([sources - both, inside.permute(0, 2, 3, 1)], dim=-1)
         return LipWarp(layers.view(2, n_frames, *layers.shape[1:]), skin, plane, corner)
-
-    def _place_lips(self, coords: Tensor, lips: LipWarp) -> None:
-        """Let the window of the mouth be looked up through the nearer lip's layer, in place."""
-        upper, lower = lips.layers
-        nearer = torch.where(upper[..., 2:] > lower[..., 2:], upper[..., :2], lower[..., :2])
-        shift = torch.lerp(lips.skin, nearer, self._feather)
-        window = self._mouth_window
-        size = (round(window.height * window.cell), round(window.width * window.cell))
-        large = self.sampling.enlarge(shift, *size)
-        paste(coords, large + self._window_pixels(lips.corner, *size), lips.corner)
-
-    def _add_mouth(
-        self, frames: Tensor, lips: LipWarp, motion: Tensor, controls: Tensor,
-        shown: Tensor | None,
-    ) -> None:  # fmt: skip
-        cell = int(self._mouth_window.cell)
-        reach = MOIST_REACH * float(self.rig.face[4])
-        box = box_of((lips.layers[..., 2:] < reach).all(dim=0).any(dim=0)[..., 0])
-        if box is None:
-            return
-        top, bottom, left, right = box
-        size = ((bottom - top) * cell, (right - left) * cell)
-        corner = lips.corner + torch.tensor([left, top]) * cell
-        upper, lower = (
-            self.sampling.enlarge(layer[:, top:bottom, left:right], *size) for layer in lips.layers
-        )
-        pixels = self._window_pixels(corner, *size)
-        view = MouthView(
-            upper[..., :2] + pixels, lower[..., :2] + pixels, upper[..., 2:], lower[..., 2:],
-            _on_plane(pixels, lips.plane), motion, controls,
-        )  # fmt: skip
-        colours = draw_mouth(self.rig, self._picture, view, self.sampling)
-        near = torch.maximum(view.above, view.below) < reach
-        rim = slice(cell, -cell)  # enlarging is inexact at the rim of the box
-        corner = corner + cell
-        inner = Grid(0, 0, 1, size[0] - 2 * cell, size[1] - 2 * cell)
-        under = cut(frames, corner, inner).float()
-        paste(frames, torch.where(near[:, rim, rim], colours[:, rim, rim], under), corner)
-        if shown is not None:
-            share = lips_share(view, float(self.rig.face[8]))
-            paste(shown, share[:, rim, rim], corner)
-
-    def _window_pixels(self, corner: Tensor, height: int, width: int) -> Tensor:
-        """Pixels [B, h, w, 2] of windows at `corner`."""
-        return self._pixels[:height, :width] + corner.to(self._pixels.device)[:, None, None]
 
     def _find_anchors(self) -> tuple[Tensor, Tensor]:
         """Middle of the lips, one unit along X and Y from it, middle of the eyes: [2, 4], [4]."""
@@ -234,25 +181,5 @@ class RigRenderer:
         return torch.minimum(corner, self.resolution - size)
 
 
-def _on_plane(pixels: Tensor, plane: Tensor) -> Tensor:
-    """Coordinates of `pixels` [B, h, w, 2] along the two axes of `plane` [B, 2, 3]."""
-    inverse = torch.linalg.inv(plane[:, :, 1:])  # [B, 2, 2]
-    x, y = (pixels - plane[:, None, None, :, 0]).unbind(dim=-1)
-    (xx, xy), (yx, yy) = (row[:, :, None, None].unbind(1) for row in inverse.unbind(1))
-    return torch.stack([xx * x + xy * y, yx * x + yy * y], dim=-1)
-
-
 def _as_bytes(frames: Tensor) -> Tensor:
     return frames if frames.dtype == torch.uint8 else frames.round().clamp(0, 255).byte()
-
-
-def _kept(under: Tensor, paint: Tensor) -> Tensor:
-    """How much of the picture `under` is as it was below `paint`, 0..1 [B, h, w, 1]."""
-    change = (255 * paint[..., :3] - under.float()).abs().amax(-1, keepdim=True)
-    return (1.5 - change * paint[..., 3:] / _PAINTED).clamp(0, 1)
-
-
-def _cover(frames: Tensor, paint: Tensor, corner: Tensor, window: Grid) -> None:
-    """Lay `paint` (RGBA 0..1, [B, h, w, 4]) over windows of the frames, in place."""
-    under = cut(frames, corner, window).float()
-    paste(frames, torch.lerp(under, 255 * paint[..., :3], paint[..., 3:]), corner)

