@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* Counted up with every change of a structure or a signature; native.py asks for it. */
-int rig_version(void) { return 1; }
+int rig_version(void) { return 2; }
 
 static inline float clamped(float value, float low, float high) {
     value = value > low ? value : low;
@@ -42,42 +42,133 @@ static inline void look_up(const float *picture, int height, int width, int chan
         out[c] = wa * a[c] + wb * b[c] + wc * a[row + c] + wd * b[row + c];
 }
 
-/* solve.py: with_slopes, invert. `shift` [2, height, width] on a grid at left, top with `cell`;
- * `targets`, `start`, `out` [n, 2]. Returns 0, or 1 where there is no memory. */
-int rig_invert(const float *shift, int height, int width, float left, float top, float cell,
-               int iterations, int n, const float *targets, const float *start, float *out) {
-    enum { CHANNELS = 6 };
-    float *field = malloc(sizeof(float) * CHANNELS * height * width);
-    if (!field) return 1;
+/* A window of a frame: its left and upper pixel, its nodes and their size in pixels. */
+typedef struct {
+    int x, y, height, width, cell;
+} Window;
+
+/* A grid of nodes, see solve.py. */
+typedef struct {
+    float left, top, cell;
+    int height, width;
+} Grid;
+
+static inline float to_cell(float pixel, float edge, float cell) {
+    return (pixel - edge + 0.5f) / cell - 0.5f;
+}
+
+enum { SLOPES = 6 };
+
+/* solve.py: with_slopes. `shift` [2, height, width] -> `field` [height, width, 6]. */
+static void with_slopes(const float *shift, const Grid *grid, float *field) {
+    int height = grid->height, width = grid->width;
     for (int i = 0; i < height; i++) {
         int up = i > 0 ? i - 1 : 0, down = i + 1 < height ? i + 1 : i;
-        for (int j = 0; j < width; j++) {
+        for (int j = 0; j < width; j++, field += SLOPES) {
             int before = j > 0 ? j - 1 : 0, after = j + 1 < width ? j + 1 : j;
-            float *node = field + ((size_t)i * width + j) * CHANNELS;
             for (int axis = 0; axis < 2; axis++) {
                 const float *plane = shift + (size_t)axis * height * width;
-                node[axis] = plane[i * width + j];
-                node[2 + axis] = (plane[i * width + after] - plane[i * width + before])
-                                 / (cell * (float)(after - before));
-                node[4 + axis] = (plane[down * width + j] - plane[up * width + j])
-                                 / (cell * (float)(down - up));
+                field[axis] = plane[i * width + j];
+                field[2 + axis] = (plane[i * width + after] - plane[i * width + before])
+                                  / (grid->cell * (float)(after - before));
+                field[4 + axis] = (plane[down * width + j] - plane[up * width + j])
+                                  / (grid->cell * (float)(down - up));
             }
         }
     }
+}
+
+/* solve.py: invert at one target; `point` is the first guess and becomes the result. A step
+ * below NEAR_ENOUGH pixels is the last one. */
+#define NEAR_ENOUGH 1e-3f
+static inline void newton(const float *field, const Grid *grid, int iterations,
+                          const float *target, float *point) {
+    float x = point[0], y = point[1];
+    for (int round = 0; round < iterations; round++) {
+        float v[SLOPES];
+        look_up(field, grid->height, grid->width, SLOPES, SLOPES,
+                to_cell(x, grid->left, grid->cell), to_cell(y, grid->top, grid->cell), v);
+        float miss_x = target[0] - x - v[0], miss_y = target[1] - y - v[1];
+        float xx = v[2] + 1.0f, yx = v[3], xy = v[4], yy = v[5] + 1.0f;
+        float scale = 1.0f / most(xx * yy - xy * yx, 0.25f);
+        float step_x = (yy * miss_x - xy * miss_y) * scale;
+        float step_y = (xx * miss_y - yx * miss_x) * scale;
+        x += step_x;
+        y += step_y;
+        if (fabsf(step_x) + fabsf(step_y) < NEAR_ENOUGH) break;
+    }
+    point[0] = x;
+    point[1] = y;
+}
+
+/* solve.py: invert; `shift` [2, h, w] on `grid`, `targets` [n, 2], `points` [n, 2] the first
+ * guesses, which become the results. Returns 0, or 1 where there is no memory. */
+int rig_invert(const Grid *grid, int iterations, int n, const float *shift, const float *targets,
+               float *points) {
+    float *field = malloc(sizeof(float) * SLOPES * grid->height * grid->width);
+    if (!field) return 1;
+    with_slopes(shift, grid, field);
+    for (int k = 0; k < n; k++) newton(field, grid, iterations, targets + 2 * k, points + 2 * k);
+    free(field);
+    return 0;
+}
+
+/* pose.py: a head and one of its poses. */
+typedef struct {
+    float pivot[3], focal, centre[2], rotation[9], move[3];
+} Pose;
+
+#define NEAREST 0.2f
+
+/* painter.py: TorchPainter.forward for one layer: `moved` [3, n] is what the controls do to each
+ * node, `nodes` [n, 2], `solid` [2, n]; `way` [2, n]. */
+void rig_forward(const Pose *pose, int n, const float *moved, const float *nodes,
+                 const float *solid, float *way) {
+    const float *r = pose->rotation, focal = pose->focal;
     for (int k = 0; k < n; k++) {
-        float x = start[2 * k], y = start[2 * k + 1];
-        for (int round = 0; round < iterations; round++) {
-            float v[CHANNELS];
-            look_up(field, height, width, CHANNELS, CHANNELS, (x - left + 0.5f) / cell - 0.5f,
-                    (y - top + 0.5f) / cell - 0.5f, v);
-            float miss_x = targets[2 * k] - x - v[0], miss_y = targets[2 * k + 1] - y - v[1];
-            float xx = v[2] + 1.0f, yx = v[3], xy = v[4], yy = v[5] + 1.0f;
-            float scale = 1.0f / most(xx * yy - xy * yx, 0.25f);
-            x += (yy * miss_x - xy * miss_y) * scale;
-            y += (xx * miss_y - yx * miss_x) * scale;
+        float shift_x = moved[k], shift_y = moved[n + k], depth = solid[k] + moved[2 * n + k];
+        float x = nodes[2 * k] + shift_x, y = nodes[2 * k + 1] + shift_y;
+        float near = 1.0f + depth / focal;
+        float sx = (x - pose->centre[0]) * near - pose->pivot[0];
+        float sy = (y - pose->centre[1]) * near - pose->pivot[1];
+        float sz = depth - pose->pivot[2];
+        float tx = r[0] * sx + r[1] * sy + r[2] * sz + pose->move[0];
+        float ty = r[3] * sx + r[4] * sy + r[5] * sz + pose->move[1];
+        float tz = r[6] * sx + r[7] * sy + r[8] * sz + pose->move[2];
+        float scale = focal / most(focal + tz, NEAREST * focal);
+        way[k] = shift_x + solid[n + k] * (tx * scale + pose->centre[0] - x);
+        way[n + k] = shift_y + solid[n + k] * (ty * scale + pose->centre[1] - y);
+    }
+}
+
+/* painter.py: TorchPainter.lip_layers for one frame. `ways` [2, 2, h, w] and `edges` [2, h, w]
+ * stand on `lips`, `shift` [g, g, 2] on `whole`; the window has its corner at `x`, `y` and the
+ * cells of `lips`. Writes `skin` [m, n, 2] and both `layers` [m, n, 3]. Returns as rig_invert. */
+int rig_lip_layers(const Grid *lips, const Grid *whole, const Window *window, int iterations,
+                   const float *ways, const float *edges, const float *shift, float *skin,
+                   float *upper, float *lower) {
+    size_t nodes = (size_t)lips->height * lips->width;
+    float *field = malloc(sizeof(float) * SLOPES * nodes);
+    if (!field) return 1;
+    for (int layer = 0; layer < 2; layer++) {
+        with_slopes(ways + layer * 2 * nodes, lips, field);
+        float *out = layer ? lower : upper, *around = skin;
+        for (int i = 0; i < window->height; i++) {
+            float y = (float)window->y + ((float)i + 0.5f) * lips->cell - 0.5f;
+            for (int j = 0; j < window->width; j++, out += 3, around += 2) {
+                float target[2] = {(float)window->x + ((float)j + 0.5f) * lips->cell - 0.5f, y};
+                look_up(shift, whole->height, whole->width, 2, 2,
+                        to_cell(target[0], whole->left, whole->cell),
+                        to_cell(y, whole->top, whole->cell), around);
+                float point[2] = {target[0] + around[0], y + around[1]};
+                newton(field, lips, iterations, target, point);
+                out[0] = point[0] - target[0];
+                out[1] = point[1] - y;
+                look_up(edges + layer * nodes, lips->height, lips->width, 1, 1,
+                        to_cell(point[0], lips->left, lips->cell),
+                        to_cell(point[1], lips->top, lips->cell), out + 2);
+            }
         }
-        out[2 * k] = x;
-        out[2 * k + 1] = y;
     }
     free(field);
     return 0;
@@ -100,6 +191,24 @@ typedef struct {
 typedef struct {
     float wider, taller, gaze_y;
 } Gaze;
+
+#define GAZE_X 0.42f
+#define GAZE_Y 0.26f
+
+/* eye_motion.py: EyePose.of; `side` is -1 for the subject's right eye, 1 for the left one. */
+static EyePose eye_pose(const float *controls, float side) {
+    float blink = controls[0], squint = controls[1], wide = controls[2];
+    float up = most(controls[3] - controls[4], 0.0f), down = most(controls[4] - controls[3], 0.0f);
+    float sum = 0.0f, part = 0.34f * down + 0.18f * squint - 0.24f * wide - 0.14f * up;
+    for (int k = 0; k < 7; k++) sum += controls[k];
+    EyePose pose = {.upper = part + (1.0f - part) * blink};
+    pose.lower = 0.12f * blink + 0.34f * squint * (1.0f - 0.5f * blink) + 0.04f * up - 0.06f * down;
+    pose.gaze_x = GAZE_X * side * (controls[6] - controls[5]);
+    pose.gaze_y = GAZE_Y * (down - up);
+    pose.active = least(8.0f * sum, 1.0f);
+    pose.closing = most(pose.upper, 0.0f);
+    return pose;
+}
 
 #define MARGIN_PX 1.3f
 #define EYEBALL 0.85f
@@ -173,15 +282,11 @@ static float eye_point(const Eye *eye, const EyePose *pose, const Gaze *gaze, fl
     return way;
 }
 
-/* A window of a frame: its left and upper pixel, its nodes and their size in pixels. */
-typedef struct {
-    int x, y, height, width, cell;
-} Window;
-
-/* eyes.py: EyeRig.warp in a window of `coords` [size, size, 2], in place; `eyes` and `poses` [2].
- * `paint` [height, width, 4] becomes RGBA 0..1. */
-void rig_eyes(const Eye *eyes, const EyePose *poses, const Window *window, int size, float *coords,
-              float *paint) {
+/* eyes.py: EyeRig.warp in a window of `coords` [size, size, 2], in place; `eyes` [2], `controls`
+ * [2, 7]. `paint` [height, width, 4] becomes RGBA 0..1. */
+void rig_eyes(const Eye *eyes, const Window *window, int size, const float *controls,
+              float *coords, float *paint) {
+    EyePose poses[2] = {eye_pose(controls, -1.0f), eye_pose(controls + 7, 1.0f)};
     Gaze gazes[2] = {gaze_of(eyes, poses), gaze_of(eyes + 1, poses + 1)};
     for (int i = 0; i < window->height; i++) {
         float *row = coords + 2 * ((size_t)(window->y + i) * size + window->x);
@@ -238,8 +343,8 @@ static inline float enlarged(const float *a, const float *b, const float *c, con
 /* painter.py: TorchPainter.place_lips. `upper_lip`, `lower_lip` [h, w, 3] are the layers of a
  * `LipWarp`, `skin` [h, w, 2], `feather` [h, w]; `coords` [size, size, 2] is overwritten in the
  * window. Returns as rig_invert. */
-int rig_place_lips(const Window *window, const float *upper_lip, const float *lower_lip,
-                   const float *skin, const float *feather, int size, float *coords) {
+int rig_place_lips(const Window *window, int size, const float *upper_lip, const float *lower_lip,
+                   const float *skin, const float *feather, float *coords) {
     int n = window->height * window->width;
     float *shift = malloc(sizeof(float) * 2 * n);
     if (!shift) return 1;

@@ -13,15 +13,17 @@ import torch
 from torch import Tensor
 
 from talking_portrait_ros.frames.rig.controls import CONTROL_INDEX, teeth_in_front
-from talking_portrait_ros.frames.rig.eye_motion import EyePose, eye_controls
+from talking_portrait_ros.frames.rig.eye_motion import eye_controls
 from talking_portrait_ros.frames.rig.mouth import light_inside
+from talking_portrait_ros.frames.rig.painter import Grids
+from talking_portrait_ros.frames.rig.pose import HeadPose
 from talking_portrait_ros.frames.rig.rig import Rig
 from talking_portrait_ros.frames.rig.sampling import Sampling
 from talking_portrait_ros.frames.rig.solve import ITERATIONS, Grid
 from talking_portrait_ros.frames.rig.teeth import REACH
 from talking_portrait_ros.frames.rig.windows import LipWarp, feather
 
-VERSION = 1  # of the structures below, as in kernels.c
+VERSION = 2  # of the structures below, as in kernels.c
 
 
 class _Eye(Structure):
@@ -33,11 +35,18 @@ class _Eye(Structure):
     ]  # fmt: skip
 
 
-_POSE = ("upper", "lower", "gaze_x", "gaze_y", "active", "closing")
+class _Grid(Structure):
+    _fields_ = [
+        ("left", c_float), ("top", c_float), ("cell", c_float), ("height", c_int),
+        ("width", c_int),
+    ]  # fmt: skip
 
 
-class _EyePose(Structure):
-    _fields_ = [(name, c_float) for name in _POSE]
+class _Pose(Structure):
+    _fields_ = [
+        ("pivot", c_float * 3), ("focal", c_float), ("centre", c_float * 2),
+        ("rotation", c_float * 9), ("move", c_float * 3),
+    ]  # fmt: skip
 
 
 class _Window(Structure):
@@ -59,24 +68,21 @@ class _MouthPose(Structure):
     ]  # fmt: skip
 
 
+_FLOATS = c_void_p
 _ARGUMENTS: dict[str, tuple[Any, list[Any]]] = {
     "rig_version": (c_int, []),
-    "rig_invert": (
-        c_int,
-        [c_void_p, c_int, c_int, c_float, c_float, c_float, c_int, c_int]
-        + [c_void_p, c_void_p, c_void_p],
+    "rig_invert": (c_int, [POINTER(_Grid), c_int, c_int, _FLOATS, _FLOATS, _FLOATS]),
+    "rig_forward": (None, [POINTER(_Pose), c_int, *[_FLOATS] * 4]),
+    "rig_lip_layers": (
+        c_int, [POINTER(_Grid), POINTER(_Grid), POINTER(_Window), c_int, *[_FLOATS] * 6],
     ),
-    "rig_eyes": (
-        None, [POINTER(_Eye), POINTER(_EyePose), POINTER(_Window), c_int, c_void_p, c_void_p],
-    ),
-    "rig_cover": (None, [POINTER(_Window), c_int, c_void_p, c_void_p, c_void_p]),
-    "rig_place_lips": (
-        c_int, [POINTER(_Window), c_void_p, c_void_p, c_void_p, c_void_p, c_int, c_void_p],
-    ),
+    "rig_eyes": (None, [POINTER(_Eye), POINTER(_Window), c_int, *[_FLOATS] * 3]),
+    "rig_cover": (None, [POINTER(_Window), c_int, _FLOATS, c_void_p, _FLOATS]),
+    "rig_place_lips": (c_int, [POINTER(_Window), c_int, *[_FLOATS] * 5]),
     "rig_mouth": (
         None,
-        [POINTER(_Mouth), POINTER(_MouthPose), POINTER(_Window)]
-        + [c_void_p, c_void_p, c_void_p, c_void_p],
+        [POINTER(_Mouth), POINTER(_MouthPose), POINTER(_Window), _FLOATS, _FLOATS, c_void_p,
+         _FLOATS],
     ),
 }  # fmt: skip
 
@@ -105,7 +111,7 @@ def kernels(folder: Path = Path(__file__).parent) -> ctypes.CDLL | None:
 class NativePainter:
     """One frame after the other, on a CPU; see `Painter`."""
 
-    def __init__(self, rig: Rig, sampling: Sampling, mouth: Grid, eyes: Grid) -> None:
+    def __init__(self, rig: Rig, sampling: Sampling, grids: Grids) -> None:
         """As `TorchPainter`; `sampling` is not needed.
 
         Raises:
@@ -116,8 +122,10 @@ class NativePainter:
             raise RuntimeError("frames/rig: kernels.c is not compiled; run make setup")
         self._library = library
         self._size = rig.resolution
-        self._mouth_window, self._eye_window = mouth, eyes
-        self._feather = feather(mouth, "cpu").contiguous()
+        self._grids = grids
+        self._whole, self._lips = _grid(grids.whole), _grid(grids.lips)
+        self._edges = rig.lip_edges.contiguous()
+        self._feather = feather(grids.mouth, "cpu").contiguous()
         self._kept: list[Tensor] = []  # what the structures point into
         self._eyes = (_Eye * 2)(*(self._eye(rig, index) for index in range(2)))
         self._mouth = self._mouth_of(rig)
@@ -127,41 +135,64 @@ class NativePainter:
         """Whether this painter works there."""
         return torch.device(device).type == "cpu" and kernels() is not None
 
+    def forward(
+        self, basis: Tensor, solid: Tensor, nodes: Tensor, pose: HeadPose, controls: Tensor
+    ) -> Tensor:
+        """See `Painter`."""
+        layers, n_controls, _, height, width = basis.shape
+        moved = controls @ basis.reshape(layers, n_controls, -1)  # [L, B, 3 h w]
+        nodes, solid = nodes.contiguous(), solid.contiguous()
+        way = torch.empty(layers, len(controls), 2, height, width)
+        poses = _poses(pose)
+        for field, out in zip(moved, way, strict=True):
+            for index, told in enumerate(poses):
+                self._library.rig_forward(
+                    told, height * width, field[index].data_ptr(), nodes.data_ptr(),
+                    solid.data_ptr(), out[index].data_ptr(),
+                )  # fmt: skip
+        return way.flatten(0, 1)
+
     def invert(self, shift: Tensor, grid: Grid, targets: Tensor, start: Tensor) -> Tensor:
         """See `solve.invert`."""
-        shift, targets, start = shift.contiguous(), targets.contiguous(), start.contiguous()
-        found = torch.empty_like(targets)
-        height, width = shift.shape[2:]
-        for field, target, first, out in zip(shift, targets, start, found, strict=True):
+        shift, targets, found = shift.contiguous(), targets.contiguous(), start.clone()
+        found = found.contiguous()
+        for field, target, out in zip(shift, targets, found, strict=True):
             _check(self._library.rig_invert(
-                field.data_ptr(), height, width, grid.left, grid.top, grid.cell, ITERATIONS,
-                target.numel() // 2, target.data_ptr(), first.data_ptr(), out.data_ptr(),
+                _grid(grid), ITERATIONS, target.numel() // 2, field.data_ptr(),
+                target.data_ptr(), out.data_ptr(),
             ))  # fmt: skip
         return found
 
+    def lip_layers(self, forward: Tensor, shift: Tensor, corner: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Painter`."""
+        window, shift, n_frames = self._grids.mouth, shift.contiguous(), len(shift)
+        layers = torch.empty(2, n_frames, window.height, window.width, 3)
+        skin = torch.empty(n_frames, window.height, window.width, 2)
+        ways = forward.view(2, n_frames, *forward.shape[1:]).transpose(0, 1).contiguous()
+        for index, place in enumerate(corner.tolist()):
+            _check(self._library.rig_lip_layers(
+                self._lips, self._whole, _window(window, place), ITERATIONS,
+                ways[index].data_ptr(), self._edges.data_ptr(), shift[index].data_ptr(),
+                skin[index].data_ptr(), layers[0, index].data_ptr(), layers[1, index].data_ptr(),
+            ))  # fmt: skip
+        return layers, skin
+
     def move_eyes(self, coords: Tensor, corner: Tensor, motion: Tensor) -> Tensor:
         """See `Painter`."""
-        window = self._eye_window
+        window = self._grids.eyes
         paint = coords.new_zeros(len(coords), window.height, window.width, 4)
-        controls = eye_controls(motion)
-        if not bool(controls.any()):
-            return paint
-        pose = EyePose.of(controls)
-        rows = torch.cat([getattr(pose, name) for name in _POSE], dim=-1)
-        for frame, place, row, out in zip(
-            coords, corner.tolist(), rows[:, :, 0].tolist(), paint, strict=True
-        ):
-            poses = (_EyePose * 2)(*(_EyePose(*numbers) for numbers in row))
+        controls = eye_controls(motion).contiguous()
+        for frame, place, told, out in zip(coords, corner.tolist(), controls, paint, strict=True):
             self._library.rig_eyes(
-                self._eyes, poses, _window(window, place), self._size, frame.data_ptr(),
-                out.data_ptr(),
+                self._eyes, _window(window, place), self._size, told.data_ptr(),
+                frame.data_ptr(), out.data_ptr(),
             )  # fmt: skip
         return paint
 
     def cover(self, frames: Tensor, paint: Tensor, corner: Tensor) -> None:
         """See `Painter`."""
         for frame, laid, place in zip(frames, paint, corner.tolist(), strict=True):
-            window = _window(self._eye_window, place)
+            window = _window(self._grids.eyes, place)
             self._library.rig_cover(window, self._size, laid.data_ptr(), *_levels(frame))
 
     def place_lips(self, coords: Tensor, lips: LipWarp) -> None:
@@ -171,8 +202,8 @@ class NativePainter:
             coords, uppers, lowers, skin, lips.corner.tolist(), strict=True
         ):
             _check(self._library.rig_place_lips(
-                _window(self._mouth_window, place), upper.data_ptr(), lower.data_ptr(),
-                around.data_ptr(), self._feather.data_ptr(), self._size, frame.data_ptr(),
+                _window(self._grids.mouth, place), self._size, upper.data_ptr(),
+                lower.data_ptr(), around.data_ptr(), self._feather.data_ptr(), frame.data_ptr(),
             ))  # fmt: skip
 
     def add_mouth(self, frames: Tensor, lips: LipWarp, motion: Tensor, controls: Tensor) -> None:
@@ -191,7 +222,7 @@ class NativePainter:
                 light[index],
             )  # fmt: skip
             self._library.rig_mouth(
-                self._mouth, pose, _window(self._mouth_window, place), upper.data_ptr(),
+                self._mouth, pose, _window(self._grids.mouth, place), upper.data_ptr(),
                 lower.data_ptr(), *_levels(frame),
             )  # fmt: skip
 
@@ -221,6 +252,20 @@ class NativePainter:
     def _address(self, tensor: Tensor) -> int:
         self._kept.append(tensor.contiguous())
         return self._kept[-1].data_ptr()
+
+
+def _grid(grid: Grid) -> _Grid:
+    return _Grid(grid.left, grid.top, grid.cell, grid.height, grid.width)
+
+
+def _poses(pose: HeadPose) -> list[_Pose]:
+    head = pose.head
+    still = tuple(head.pivot.tolist()), float(head.focal), tuple(head.centre.tolist())
+    rotations, moves = pose.rotation.flatten(1).tolist(), pose.move[:, :, 0].tolist()
+    return [
+        _Pose(*still, tuple(rotation), tuple(move))
+        for rotation, move in zip(rotations, moves, strict=True)
+    ]
 
 
 def _window(grid: Grid, corner: list[int]) -> _Window:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from talking_portrait_ros.frames.rig.controls import rig_controls
 from talking_portrait_ros.frames.rig.native import NativePainter
-from talking_portrait_ros.frames.rig.painter import MappingPainter, Painter, TorchPainter
+from talking_portrait_ros.frames.rig.painter import Grids, MappingPainter, Painter, TorchPainter
 from talking_portrait_ros.frames.rig.pose import Head, HeadPose
 from talking_portrait_ros.frames.rig.rig import Rig
 from talking_portrait_ros.frames.rig.sampling import Sampling, sample_planes, sampling_for
@@ -66,8 +66,8 @@ class RigRenderer:
         self._head = Head(head[:3], head[3], head[4], centre)
         self._mouth_window = around_mouth(self._mouth, rig.face[:2].tolist(), size)
         self._eye_window = around_box(*rig.eyes.box, size)
-        self._window_nodes = self._mouth_window.local().nodes(device)
-        parts = (self.rig, self.sampling, self._mouth_window, self._eye_window)
+        grids = Grids(self._whole, self._mouth, self._mouth_window, self._eye_window)
+        parts = (self.rig, self.sampling, grids)
         in_c = sampling is None and NativePainter.can_draw_on(device)
         self._painter: Painter = (NativePainter if in_c else TorchPainter)(*parts)
         self._mapping = MappingPainter(*parts)
@@ -117,25 +117,12 @@ class RigRenderer:
 
     def _skin_shift(self, pose: HeadPose, controls: Tensor, painter: Painter) -> Tensor:
         """From nodes of the frame to where they come from, [B, g, g, 2]."""
-        forward = self._forward(
+        forward = painter.forward(
             self.rig.skin_basis[None], self.rig.skin_solid, self._nodes, pose, controls
         )
         nodes = self._nodes.expand(len(controls), -1, -1, -1)
         start = nodes - forward.permute(0, 2, 3, 1)
         return painter.invert(forward, self._whole, nodes, start) - nodes
-
-    def _forward(
-        self, basis: Tensor, solid: Tensor, nodes: Tensor, pose: HeadPose, controls: Tensor
-    ) -> Tensor:
-        """Way of each node of L layers, [L * B, 2, h, w]."""
-        layers, n_controls, _, height, width = basis.shape
-        moved = controls @ basis.reshape(layers, n_controls, -1)  # [L, B, 3 h w]
-        moved = moved.view(-1, 3, height * width)
-        shift, points = moved[:, :2], nodes.reshape(-1, 2).T + moved[:, :2]
-        depth, weight = solid.reshape(2, -1)
-        posed = pose.shift(points, depth + moved[:, 2])
-        way: Tensor = (shift + weight * posed).view(-1, 2, height, width)
-        return way
 
     def _lip_warp(
         self, shift: Tensor, pose: HeadPose, controls: Tensor, seen: Tensor, painter: Painter
@@ -144,22 +131,13 @@ class RigRenderer:
 
         `seen` is where the middle of the lips and one unit along X and Y are seen, [B, 2, 3].
         """
-        n_frames = len(controls)
         plane = torch.cat([seen[:, :, :1], seen[:, :, 1:] - seen[:, :, :1]], dim=2)
         corner = self._corners(plane[:, :, 0], self._mouth_window)
-        targets = self._window_nodes + corner.to(seen.device)[:, None, None]
-        cells = self._whole.to_cells(targets)
-        skin = sample_planes(shift.permute(0, 3, 1, 2), cells).permute(0, 2, 3, 1)
-        forward = self._forward(
+        forward = painter.forward(
             self.rig.lip_basis, self.rig.lip_solid, self._lip_nodes, pose, controls
         )
-        both = targets.repeat(2, 1, 1, 1)
-        first = (targets + skin).repeat(2, 1, 1, 1)
-        sources = painter.invert(forward, self._mouth, both, first)
-        edges = self.rig.lip_edges[:, None, None].expand(-1, n_frames, -1, -1, -1)
-        inside = sample_planes(edges.flatten(0, 1), self._mouth.to_cells(sources))
-        layers = torch.cat([sources - both, inside.permute(0, 2, 3, 1)], dim=-1)
-        return LipWarp(layers.view(2, n_frames, *layers.shape[1:]), skin, plane, corner)
+        layers, skin = painter.lip_layers(forward, shift, corner)
+        return LipWarp(layers, skin, plane, corner)
 
     def _find_anchors(self) -> tuple[Tensor, Tensor]:
         """Middle of the lips, one unit along X and Y from it, middle of the eyes: [2, 4], [4]."""
