@@ -27,7 +27,8 @@ from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import F32, U8, AudioChunk, Header
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
-from talking_portrait_ros.ros.process import make_executor, set_environment
+from talking_portrait_ros.ros.executor import make_executor
+from talking_portrait_ros.ros.process import set_environment
 
 PICTURES_KEPT = 50
 STREAMS: dict[str, tuple[type, QoSProfile]] = {

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
-from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from talking_portrait_ros.resources import keep_freed_memory
 from talking_portrait_ros.ros.avatar_node import AvatarNode
+from talking_portrait_ros.ros.executor import make_executor
 from talking_portrait_ros.ros.keeper import keep
 from talking_portrait_ros.ros.shared_memory import remove_dead_segments
 
@@ -37,15 +37,6 @@ def set_environment() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # OpenCV's threads make a picture no sooner where every core has a node to run.
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
-
-
-def make_executor(context: rclpy.Context | None = None) -> Executor:
-    """The executor of every process, of `context` where one is given.
-
-    Not rclpy's EventsExecutor: that of rclpy 9.1.2 delivered 0 of 4500 messages between two
-    processes and kept a core busy, where this one delivered all of them.
-    """
-    return SingleThreadedExecutor(context=context)
 
 
 def run_node(build: Callable[[], AvatarNode[Any]], kinds: Sequence[str] = ()) -> int:

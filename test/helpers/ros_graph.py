@@ -14,7 +14,7 @@ class Graph:
     """Nodes in one executor, and a probe that hears, speaks and calls services."""
 
     def __init__(self):
-        from talking_portrait_ros.ros.process import make_executor
+        from talking_portrait_ros.ros.executor import make_executor
 
         rclpy.init(args=[])
         self.probe = rclpy.create_node("probe")
