@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from talking_portrait_ros import features, frames, latents
 from talking_portrait_ros.chunks import AudioChunk, Chunk, FrameChunk, Header, References
 from talking_portrait_ros.device import require_device
-from talking_portrait_ros.presets import Preset, StageSpec, preset
+from talking_portrait_ros.presets import Preset, preset
 from talking_portrait_ros.stage import Stage
+from talking_portrait_ros.stage_specs import StageSpec
 from talking_portrait_ros.timebase import Timebase
 
 KINDS = {"features": features, "latents": latents, "frames": frames}

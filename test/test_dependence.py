@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "talking_portrait_ros"
+PIPELINES = ("pipeline", "presets", "stage_specs")
 HOSTS = ("ros", "commands", "training", "evaluation", "cli")
 STAGES = ("audio", "features", "latents", "frames", "screen")
 
@@ -41,7 +42,7 @@ def test_only_the_ros_folder_imports_ros(path):
 
 @pytest.mark.parametrize("path", files_in(*STAGES), ids=lambda p: str(p.relative_to(ROOT)))
 def test_stages_import_no_pipeline_and_no_host(path):
-    assert not reaches(path, "pipeline", "presets", *HOSTS)
+    assert not reaches(path, *PIPELINES, *HOSTS)
 
 
 @pytest.mark.parametrize("path", files_in("realtime"), ids=lambda p: p.name)
@@ -51,9 +52,9 @@ def test_realtime_imports_no_host(path):
 
 def test_vocabulary_imports_no_stage():
     for name in ("chunks", "timebase", "stage", "spaces", "config", "registry"):
-        assert not reaches(ROOT / f"{name}.py", *STAGES, "pipeline", "presets", *HOSTS)
+        assert not reaches(ROOT / f"{name}.py", *STAGES, *PIPELINES, *HOSTS)
 
 
 @pytest.mark.parametrize("path", files_in("nn", "flow"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_layers_and_flow_know_no_stage_and_no_chunk(path):
-    assert not reaches(path, "chunks", "stage", "spaces", *STAGES, "pipeline", "presets", *HOSTS)
+    assert not reaches(path, "chunks", "stage", "spaces", *STAGES, *PIPELINES, *HOSTS)

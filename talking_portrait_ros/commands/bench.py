@@ -29,7 +29,8 @@ from talking_portrait_ros.commands.run import build_graph, check_portraits
 from talking_portrait_ros.commands.sounds import Sound, file_sound
 from talking_portrait_ros.commands.tables import figures_table, latency_table, load_table
 from talking_portrait_ros.device import require_device
-from talking_portrait_ros.presets import FRAMES, LATENTS, SKETCHES, preset, with_recording
+from talking_portrait_ros.presets import SKETCHES, preset, with_recording
+from talking_portrait_ros.stage_specs import FRAMES, LATENTS
 
 if TYPE_CHECKING:
     from talking_portrait_ros.evaluation.decoder_speed import DecoderRun

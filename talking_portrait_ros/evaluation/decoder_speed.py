@@ -29,8 +29,8 @@ from talking_portrait_ros.frames import family
 from talking_portrait_ros.frames.avatar import drawn_avatar
 from talking_portrait_ros.frames.reference_vae.renderer import ReferenceVaeDecoder
 from talking_portrait_ros.pipeline import build_stage
-from talking_portrait_ros.presets import StageSpec, frames_spec
 from talking_portrait_ros.stage import Stage
+from talking_portrait_ros.stage_specs import StageSpec, frames_spec
 from talking_portrait_ros.synthetic import split_chunk, synthetic_input
 
 AnyStage = Stage[Any, Any, Any]

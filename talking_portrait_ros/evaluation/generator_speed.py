@@ -17,7 +17,7 @@ from talking_portrait_ros.evaluation.timing import (
     with_weights_that_exist,
 )
 from talking_portrait_ros.pipeline import build_stage
-from talking_portrait_ros.presets import latents_spec
+from talking_portrait_ros.stage_specs import latents_spec
 from talking_portrait_ros.synthetic import split_chunk, synthetic_input, synthetic_references
 
 N_WARM_UP = 20

@@ -15,8 +15,8 @@ import cv2
 import torch
 
 from talking_portrait_ros.pipeline import KINDS
-from talking_portrait_ros.presets import StageSpec
 from talking_portrait_ros.resources import limit_threads
+from talking_portrait_ros.stage_specs import StageSpec
 from talking_portrait_ros.weights import weights_names
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from talking_portrait_ros.chunks import F32, AudioChunk, Header
 from talking_portrait_ros.evaluation.events import FPS
 from talking_portrait_ros.frames.references import AVATAR, load_references
 from talking_portrait_ros.pipeline import build_stage
-from talking_portrait_ros.presets import StageSpec
 from talking_portrait_ros.spaces import MOTION_WIDTH
+from talking_portrait_ros.stage_specs import StageSpec
 from talking_portrait_ros.timebase import Timebase
 from talking_portrait_ros.training.conversations.conversation import Bools, Conversation, Frames
 from talking_portrait_ros.training.conversations.track import (

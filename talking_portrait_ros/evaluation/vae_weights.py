@@ -13,7 +13,7 @@ from torch import Tensor
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.load import build_model
 from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
-from talking_portrait_ros.presets import FRAMES, StageSpec, frames_spec
+from talking_portrait_ros.stage_specs import FRAMES, StageSpec, frames_spec
 
 FAMILY = "reference_vae"
 SUFFIX = ".safetensors"

@@ -16,7 +16,7 @@ from talking_portrait_ros.chunks import Chunk
 from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.latents.direction import Director
 from talking_portrait_ros.pipeline import KINDS, build_stage
-from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS, StageSpec, preset
+from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS, preset
 from talking_portrait_ros.realtime.chain import Chain
 from talking_portrait_ros.realtime.ladder import Ladder
 from talking_portrait_ros.realtime.mailbox import Mailbox
@@ -32,6 +32,7 @@ from talking_portrait_ros.ros.direction_input import DirectionInput
 from talking_portrait_ros.ros.outlets import WIRES, ChunkOutlet, FramesOutlet, Outlet
 from talking_portrait_ros.ros.parameters import ParameterSet
 from talking_portrait_ros.stage import Stage
+from talking_portrait_ros.stage_specs import StageSpec
 
 if TYPE_CHECKING:
     from talking_portrait_ros.ros.partner_input import PartnerInput

@@ -8,8 +8,8 @@ import pytest
 from talking_portrait_ros.chunks import Header, LatentBlock
 from talking_portrait_ros.frames.thinning import frames_to_draw, repeated
 from talking_portrait_ros.pipeline import build_stage
-from talking_portrait_ros.presets import FRAMES, LATENTS, StageSpec
 from talking_portrait_ros.stage import Degradable
+from talking_portrait_ros.stage_specs import FRAMES, LATENTS, StageSpec
 from talking_portrait_ros.synthetic import split_chunk, synthetic_input, synthetic_references
 
 STAGES = {

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from talking_portrait_ros.cli import main
 from talking_portrait_ros.evaluation.decoder_speed import DecoderRun, measure_decoder
-from talking_portrait_ros.presets import FRAMES, StageSpec
+from talking_portrait_ros.stage_specs import FRAMES, StageSpec
 
 
 def test_figures_of_the_reference_vae_agree_with_each_other():

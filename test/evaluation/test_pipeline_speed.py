@@ -9,7 +9,8 @@ from talking_portrait_ros.evaluation.pipeline_speed import (
     count_generator,
     measure_pipeline,
 )
-from talking_portrait_ros.presets import latents_spec, preset
+from talking_portrait_ros.presets import preset
+from talking_portrait_ros.stage_specs import latents_spec
 
 
 def test_a_pipeline_is_timed_stage_by_stage() -> None:

@@ -12,8 +12,8 @@ from talking_portrait_ros.evaluation.silence import settled_pauses, sounds_witho
 from talking_portrait_ros.evaluation.tracker import FaceTrack, track_frames
 from talking_portrait_ros.frames.avatar import drawn_avatar
 from talking_portrait_ros.pipeline import build_stage
-from talking_portrait_ros.presets import StageSpec
 from talking_portrait_ros.spaces import INDEX
+from talking_portrait_ros.stage_specs import StageSpec
 from talking_portrait_ros.timebase import Timebase
 
 TIMEBASE = Timebase()

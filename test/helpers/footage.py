@@ -11,7 +11,7 @@ import numpy as np
 from talking_portrait_ros.evaluation.rig import motion_of, render_motion
 from talking_portrait_ros.frames.avatar import drawn_avatar
 from talking_portrait_ros.pipeline import build_stage
-from talking_portrait_ros.presets import StageSpec
+from talking_portrait_ros.stage_specs import StageSpec
 
 SIDE = 192
 

@@ -82,7 +82,7 @@ def test_blocks_of_four_steps_and_what_is_left_at_the_end(piece):
 
 def test_pace_is_that_of_the_features_preset():
     from talking_portrait_ros.pipeline import build_stage
-    from talking_portrait_ros.presets import StageSpec
+    from talking_portrait_ros.stage_specs import StageSpec
 
     features = build_stage("features", StageSpec("log_mel", {"lookahead_ms": 120}))
     stage = Replayer(ReplayConfig(lookahead_ms=120), recording())

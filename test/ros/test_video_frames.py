@@ -25,10 +25,11 @@ from talking_portrait_ros.chunks import (
 from talking_portrait_ros.frames.avatar import drawn_avatar
 from talking_portrait_ros.latents.replay.recording import Recording, save_recording
 from talking_portrait_ros.pipeline import build_pipeline
-from talking_portrait_ros.presets import FRAMES, Preset, StageSpec
+from talking_portrait_ros.presets import Preset
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.stage_node import StageNode, StageParameters
+from talking_portrait_ros.stage_specs import FRAMES, StageSpec
 from talking_portrait_ros.timebase import Timebase
 
 pytestmark = pytest.mark.ros

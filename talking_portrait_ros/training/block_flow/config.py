@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.device import require_device
 from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
-from talking_portrait_ros.presets import latents_spec
+from talking_portrait_ros.stage_specs import latents_spec
 from talking_portrait_ros.training.loop.curriculum import Stage, Staged, parse_curriculum
 from talking_portrait_ros.weights import FOLDER
 

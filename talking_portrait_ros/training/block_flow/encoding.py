@@ -25,7 +25,7 @@ from talking_portrait_ros.frames.reference_vae.load import build_model
 from talking_portrait_ros.latents.audio_regression.config import AudioRegressionConfig
 from talking_portrait_ros.latents.block_rectified_flow.draft import drafted, drawn_px, shrunk
 from talking_portrait_ros.latents.block_rectified_flow.guide import build_guide
-from talking_portrait_ros.presets import frames_spec
+from talking_portrait_ros.stage_specs import frames_spec
 from talking_portrait_ros.training.block_flow.material import Material, joined
 from talking_portrait_ros.training.corpus.config import CorpusConfig
 from talking_portrait_ros.training.corpus.corpus import Corpus

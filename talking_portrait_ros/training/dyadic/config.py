@@ -8,7 +8,7 @@ from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.device import require_device
 from talking_portrait_ros.features.causal_speech.config import LOOKAHEADS_MS
 from talking_portrait_ros.latents.ar_flow_matching.config import ArFlowMatchingConfig
-from talking_portrait_ros.presets import latents_spec
+from talking_portrait_ros.stage_specs import latents_spec
 from talking_portrait_ros.training.loop.curriculum import Stage, Staged, parse_curriculum
 from talking_portrait_ros.training.speech_corpus import SpeechCorpusConfig
 from talking_portrait_ros.weights import FOLDER

@@ -9,7 +9,7 @@ from itertools import accumulate
 from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.device import require_device
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
-from talking_portrait_ros.presets import frames_spec
+from talking_portrait_ros.stage_specs import frames_spec
 from talking_portrait_ros.weights import FOLDER
 
 _STAGE = re.compile(r"(\d+)(?:/(\d+))?x(\d+)x(\d+):(\d+)")

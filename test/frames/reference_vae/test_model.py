@@ -11,7 +11,7 @@ from talking_portrait_ros.frames.reference_vae import FAMILY
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.load import build_model, config_of
 from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
-from talking_portrait_ros.presets import FRAMES, frames_spec
+from talking_portrait_ros.stage_specs import FRAMES, frames_spec
 
 SIDE = 64
 EACH_FRAME = {"down_times": (1, 1, 1), "up_times": (1, 1, 1), "motion_channels": 0}

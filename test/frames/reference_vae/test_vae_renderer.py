@@ -16,7 +16,7 @@ from talking_portrait_ros.frames.reference_vae.compositing import (
 )
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.renderer import ReferenceVaeDecoder, as_floats
-from talking_portrait_ros.presets import FRAMES
+from talking_portrait_ros.stage_specs import FRAMES
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,8 @@ from talking_portrait_ros.latents.ar_flow_matching.shown import (
     voted,
 )
 from talking_portrait_ros.latents.direction import Expression, Gaze
-from talking_portrait_ros.presets import LATENTS
 from talking_portrait_ros.spaces import INDEX, MOTION_WIDTH
+from talking_portrait_ros.stage_specs import LATENTS
 from talking_portrait_ros.synthetic import blank_references, split_chunk, synthetic_input
 
 TINY = FAMILY.tiny

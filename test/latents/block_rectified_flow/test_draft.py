@@ -10,8 +10,8 @@ from talking_portrait_ros.frames.reference_vae.load import build_model
 from talking_portrait_ros.frames.reference_vae.model import ReferenceVae
 from talking_portrait_ros.frames.reference_vae.renderer import as_floats
 from talking_portrait_ros.latents.block_rectified_flow.draft import Drafter
-from talking_portrait_ros.presets import FRAMES
 from talking_portrait_ros.spaces import INDEX, MOTION_WIDTH
+from talking_portrait_ros.stage_specs import FRAMES
 from talking_portrait_ros.synthetic import synthetic_references
 
 
