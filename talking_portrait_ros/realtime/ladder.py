@@ -81,9 +81,10 @@ class Ladder:
         work = [work_ms for work_ms, _ in self._recent]
         stream_ms = sum(stream_ms for _, stream_ms in self._recent)
         longest_ms = max((stream_ms for _, stream_ms in self._recent), default=0.0)
-        if longest_ms >= WHOLE_MS or len(work) < 2:
+        rest_ms = stream_ms - longest_ms
+        if longest_ms >= WHOLE_MS or rest_ms <= 0.0:
             return sum(work) / max(1e-9, stream_ms)
-        return (sum(work) - max(work)) / (stream_ms - longest_ms)
+        return (sum(work) - max(work)) / rest_ms
 
     def _is_too_much(self, late: bool, waiting_ms: float) -> bool:
         lengths = [stream_ms for _, stream_ms in self._recent]

@@ -34,6 +34,14 @@ class Stage:
         return self.ladder.rung
 
 
+def test_the_empty_chunk_that_ends_a_stream_is_no_load():
+    ladder = Ladder(RUNGS, 0.9)
+    assert not ladder.spent(20.0, 160.0, 0.0)
+    assert not ladder.spent(0.1, 0.0, 0.0)
+    assert not ladder.spent(0.1, 0.0, 500.0)
+    assert ladder.rung == 0
+
+
 def test_work_within_the_budget_stays_on_the_best_rung():
     stage = Stage()
     assert stage.run(500, 34.0) == 0
