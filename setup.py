@@ -19,14 +19,15 @@ setup(
         NAME: [f"**/*.{kind}" for kind in ("json", "md", "npz", "png", "safetensors", "xml")]
     },
     ext_modules=[
-        # No Python module: a library that frames/rig/native.py loads. The package works, slower,
-        # where there is no C compiler.
+        # No Python modules: libraries that talking_portrait_ros/native.py loads. Without a C
+        # compiler the package works, slower.
         Extension(
-            f"{NAME}.frames.rig._kernels",
-            ["talking_portrait_ros/frames/rig/kernels.c"],
+            f"{NAME}.frames.{stage}._kernels",
+            [f"{NAME}/frames/{stage}/kernels.c"],
             extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math"],
             optional=True,
         )
+        for stage in ("rig", "reference_vae")
     ],
     data_files=[
         (f"share/{NAME}/launch", [str(path) for path in Path("launch").glob("*.launch.py")]),

@@ -104,7 +104,7 @@ find_ros
 printf '  Python: %s, ROS 2: %s\n' "$PYTHON" "$ROS_KIND"
 
 has_portaudio && portaudio=yes || portaudio=no
-want=$(hash_of "$ROS_KIND" "$PYTHON" "$portaudio" "$(cat constraints.txt setup.py talking_portrait_ros/frames/rig/kernels.c)")
+want=$(hash_of "$ROS_KIND" "$PYTHON" "$portaudio" "$(cat constraints.txt setup.py talking_portrait_ros/frames/*/kernels.c)")
 if fresh .venv/setup.stamp "$want"; then
     step "Python packages: unchanged"
 else

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 from ctypes import POINTER, Structure, c_float, c_int, c_void_p
 from functools import cache
 from pathlib import Path
@@ -22,6 +21,7 @@ from talking_portrait_ros.frames.rig.sampling import Sampling
 from talking_portrait_ros.frames.rig.solve import ITERATIONS, Grid
 from talking_portrait_ros.frames.rig.teeth import REACH
 from talking_portrait_ros.frames.rig.windows import LipWarp, feather
+from talking_portrait_ros.native import library
 
 VERSION = 2  # of the structures below, as in kernels.c
 
@@ -70,7 +70,6 @@ class _MouthPose(Structure):
 
 _FLOATS = c_void_p
 _ARGUMENTS: dict[str, tuple[Any, list[Any]]] = {
-    "rig_version": (c_int, []),
     "rig_invert": (c_int, [POINTER(_Grid), c_int, c_int, _FLOATS, _FLOATS, _FLOATS]),
     "rig_forward": (None, [POINTER(_Pose), c_int, *[_FLOATS] * 4]),
     "rig_lip_layers": (
@@ -88,24 +87,15 @@ _ARGUMENTS: dict[str, tuple[Any, list[Any]]] = {
 
 
 @cache
-def kernels(folder: Path = Path(__file__).parent) -> ctypes.CDLL | None:
-    """The compiled `kernels.c`; None, with a line in the log, where it is missing or outdated."""
-    for path in sorted(folder.glob("_kernels*.so")):
-        try:
-            library = ctypes.CDLL(str(path))
-            if library.rig_version() != VERSION:
-                continue
-        except (OSError, AttributeError):
-            continue
+def kernels() -> ctypes.CDLL | None:
+    """The compiled `kernels.c`, its functions typed; None where it is missing or outdated."""
+    folder = Path(__file__).parent
+    found = library(folder, "rig_version", VERSION, "frames are drawn by PyTorch, half as fast")
+    if found is not None:
         for name, (result, arguments) in _ARGUMENTS.items():
-            function = getattr(library, name)
+            function = getattr(found, name)
             function.restype, function.argtypes = result, arguments
-        return library
-    logging.getLogger(__name__).warning(
-        "frames/rig: kernels.c is not compiled for this machine, frames are drawn by PyTorch at "
-        "about half the speed; `make setup` or `pip install` with a C compiler builds it"
-    )
-    return None
+    return found
 
 
 class NativePainter:

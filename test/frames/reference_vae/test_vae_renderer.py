@@ -11,11 +11,15 @@ import torch
 from talking_portrait_ros.chunks import Header, LatentBlock, Reference, References
 from talking_portrait_ros.frames.avatar import drawn_avatar
 from talking_portrait_ros.frames.reference_vae.compositing import (
+    NativeCompositor,
     OpenCvCompositor,
     TorchCompositor,
+    kernel,
 )
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
+from talking_portrait_ros.frames.reference_vae.decoder import Painting
 from talking_portrait_ros.frames.reference_vae.renderer import ReferenceVaeDecoder, as_floats
+from talking_portrait_ros.frames.reference_vae.warp import Warp
 from talking_portrait_ros.stage_specs import FRAMES
 
 
@@ -56,6 +60,31 @@ def test_opencv_composes_within_two_grey_levels(
     fast = OpenCvCompositor(pictures, stride).frames(painting).astype(int)
     assert np.abs(fast - exact).mean() < 0.6
     assert np.percentile(np.abs(fast - exact), 99) <= 3
+
+
+@pytest.mark.parametrize("n_references", [0, 1, 3])
+def test_c_puts_together_what_opencv_does(n_references: int) -> None:
+    compose = kernel()
+    assert compose is not None
+    generator = torch.Generator().manual_seed(n_references)
+    pictures = (torch.rand(n_references, 6, 6, 3, generator=generator) * 255).byte().numpy()
+    large = [np.kron(picture, np.ones((16, 16, 1), np.uint8)) for picture in pictures]
+    references = np.stack(large) if large else np.empty((0, 96, 96, 3), np.uint8)
+    coords = 2.4 * torch.rand(1, 2, n_references, 2, 12, 12, generator=generator) - 1.2
+    shares = torch.rand(1, 2, n_references + 1, 24, 24, generator=generator).softmax(2)
+    shares[:, :, 0, :12] = 0
+    soft = torch.rand(1, 2, 12, 12, 3, generator=generator)
+    painting = Painting(
+        torch.randn(1, 2, 48, 48, 3, generator=generator) * 0.5,
+        soft if n_references else None,
+        Warp(coords, shares, soft, soft) if n_references else None,
+        None,
+    )
+    plain = OpenCvCompositor(references, 2).frames(painting).astype(int)
+    fast = NativeCompositor(references, 2, compose).frames(painting).astype(int)
+    # OpenCV looks references up between 1/32 pixels, here across the edges of bright squares.
+    assert np.abs(fast - plain).max() <= 8
+    assert np.abs(fast - plain).mean() < 0.3
 
 
 def test_nothing_comes_of_an_empty_block(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -72,12 +70,3 @@ def test_numbers_that_are_none_do_no_harm(pair: tuple[RigRenderer, RigRenderer])
         only_head = torch.zeros(1, 58)
         only_head[:, 52:] = bad
         assert pair[0].render(only_head).shape == (1, 192, 192, 3)
-
-
-def test_without_the_library_the_log_says_so(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "_kernels.so").write_bytes(b"not a library")
-    with caplog.at_level(logging.WARNING):
-        assert native.kernels(tmp_path) is None
-    assert "make setup" in caplog.text
