@@ -32,8 +32,8 @@ from talking_portrait_ros.screen.presenter import Presenter
 from talking_portrait_ros.screen.sinks import build_sink, parse_screen
 from talking_portrait_ros.screen.speaker import Speaker
 
-BLOCK_WORK = 0.25  # of the fill of a block that its work may take on top
-SHORT_MS = 100.0  # algorithmic delay that is lookahead, not the fill of a block
+BLOCK_WORK = 0.5  # of the fill of a block that its work may take on top
+SHORT_MS = 60.0  # algorithmic delay that is lookahead, not the fill of a block
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class ScreenParameters(AvatarParameters, ScreenConfig):
     algorithmic_ms: float = param(
         0.0,
         "lookahead and block fill of the pipeline: no frame can be shown sooner; max_delay_ms "
-        "comes on top of it, and with long blocks, whose work comes at once, a quarter of it",
+        "comes on top of it, and with blocks, whose work comes at once, half of their fill",
         minimum=0.0, maximum=5000.0, unit="ms",
     )  # fmt: skip
 
