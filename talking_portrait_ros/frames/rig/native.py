@@ -114,7 +114,7 @@ class NativePainter:
         self._size = rig.resolution
         self._grids = grids
         self._whole, self._lips = _grid(grids.whole), _grid(grids.lips)
-        self._edges = rig.lip_edges.contiguous()
+        self._edges = rig.lip_edges.float().contiguous()
         self._feather = feather(grids.mouth, "cpu").contiguous()
         self._kept: list[Tensor] = []  # what the structures point into
         self._eyes = (_Eye * 2)(*(self._eye(rig, index) for index in range(2)))
@@ -131,7 +131,7 @@ class NativePainter:
         """See `Painter`."""
         layers, n_controls, _, height, width = basis.shape
         moved = controls @ basis.reshape(layers, n_controls, -1)  # [L, B, 3 h w]
-        nodes, solid = nodes.contiguous(), solid.contiguous()
+        nodes, solid = nodes.contiguous(), solid.float().contiguous()
         way = torch.empty(layers, len(controls), 2, height, width)
         poses = _poses(pose)
         for field, out in zip(moved, way, strict=True):
@@ -227,7 +227,7 @@ class NativePainter:
 
     def _plate(self, planes: Tensor) -> int:
         """Address of `planes` [C, h, w] as a picture with four channels."""
-        picture = planes.new_zeros(*planes.shape[1:], 4)
+        picture = torch.zeros(*planes.shape[1:], 4)
         picture[..., : len(planes)] = planes.permute(1, 2, 0)
         return self._address(picture)
 
