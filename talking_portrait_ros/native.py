@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @cache
-def library(folder: Path, question: str, version: int, instead: str) -> ctypes.CDLL | None:
+def load_kernels(folder: Path, question: str, version: int, instead: str) -> ctypes.CDLL | None:
     """The compiled `kernels.c` of `folder`; None, with a line in the log, where there is none.
 
     Args:

@@ -21,7 +21,7 @@ from torch import Tensor
 from talking_portrait_ros.chunks import U8
 from talking_portrait_ros.frames.reference_vae.decoder import Painting, ReferenceCache
 from talking_portrait_ros.frames.reference_vae.model import Decoded, composed
-from talking_portrait_ros.native import library
+from talking_portrait_ros.native import load_kernels
 
 VERSION = 1  # of the signatures in kernels.c
 LEAST_SHARE = 0.01  # a reference that nothing in a frame uses more than this is left out of it
@@ -109,7 +109,9 @@ def _floats(values: NDArray[Any]) -> NDArray[np.float32]:
 def kernel() -> Any:
     """`vae_compose` of the compiled `kernels.c`; None where it is missing or outdated."""
     folder = Path(__file__).parent
-    found = library(folder, "vae_version", VERSION, "frames are put together by OpenCV, slower")
+    found = load_kernels(
+        folder, "vae_version", VERSION, "frames are put together by OpenCV, slower"
+    )
     if found is None:
         return None
     compose = found.vae_compose

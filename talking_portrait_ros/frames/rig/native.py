@@ -21,7 +21,7 @@ from talking_portrait_ros.frames.rig.sampling import Sampling
 from talking_portrait_ros.frames.rig.solve import ITERATIONS, Grid
 from talking_portrait_ros.frames.rig.teeth import REACH
 from talking_portrait_ros.frames.rig.windows import LipWarp, feather
-from talking_portrait_ros.native import library
+from talking_portrait_ros.native import load_kernels
 
 VERSION = 2  # of the structures below, as in kernels.c
 
@@ -90,7 +90,9 @@ _ARGUMENTS: dict[str, tuple[Any, list[Any]]] = {
 def kernels() -> ctypes.CDLL | None:
     """The compiled `kernels.c`, its functions typed; None where it is missing or outdated."""
     folder = Path(__file__).parent
-    found = library(folder, "rig_version", VERSION, "frames are drawn by PyTorch, half as fast")
+    found = load_kernels(
+        folder, "rig_version", VERSION, "frames are drawn by PyTorch, half as fast"
+    )
     if found is not None:
         for name, (result, arguments) in _ARGUMENTS.items():
             function = getattr(found, name)
@@ -144,8 +146,8 @@ class NativePainter:
 
     def invert(self, shift: Tensor, grid: Grid, targets: Tensor, start: Tensor) -> Tensor:
         """See `solve.invert`."""
-        shift, targets, found = shift.contiguous(), targets.contiguous(), start.clone()
-        found = found.contiguous()
+        shift, targets = shift.contiguous(), targets.contiguous()
+        found = start.clone(memory_format=torch.contiguous_format)
         for field, target, out in zip(shift, targets, found, strict=True):
             _check(self._library.rig_invert(
                 _grid(grid), ITERATIONS, target.numel() // 2, field.data_ptr(),

@@ -8,6 +8,7 @@ lids are painted on top.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -66,17 +67,22 @@ class RigRenderer:
         self._head = Head(head[:3], head[3], head[4], centre)
         self._mouth_window = around_mouth(self._mouth, rig.face[:2].tolist(), size)
         self._eye_window = around_box(*rig.eyes.box, size)
-        grids = Grids(self._whole, self._mouth, self._mouth_window, self._eye_window)
-        parts = (self.rig, self.sampling, grids)
+        self._grids = Grids(self._whole, self._mouth, self._mouth_window, self._eye_window)
         in_c = sampling is None and NativePainter.can_draw_on(device)
-        self._painter: Painter = (NativePainter if in_c else TorchPainter)(*parts)
-        self._mapping = MappingPainter(*parts)
+        self._painter: Painter = (NativePainter if in_c else TorchPainter)(
+            self.rig, self.sampling, self._grids
+        )
         self._anchors, self._anchor_depths = self._find_anchors()
 
     @torch.inference_mode()
     def render(self, motion: Tensor) -> Tensor:
         """Frames of `motion` [B, 58]: uint8 RGB [B, H, W, 3] on the renderer's device."""
         return _as_bytes(self._draw(motion, self.rig.picture, self._painter)[0])
+
+    @cached_property
+    def _mapping(self) -> MappingPainter:
+        """The painter of `render_mapped`, which a live face does not need."""
+        return MappingPainter(self.rig, self.sampling, self._grids)
 
     @torch.no_grad()
     def render_mapped(self, motion: Tensor) -> MappedFrames:
