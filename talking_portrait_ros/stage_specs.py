@@ -196,9 +196,7 @@ def frames_spec(name: str) -> StageSpec:
     Raises:
         ValueError: no such stage; lists the ones there are.
     """
-    if name not in FRAMES:
-        raise ValueError(f"frames={name!r} does not exist; choose one of {', '.join(FRAMES)}")
-    return FRAMES[name]
+    return _called(name, "frames", FRAMES)
 
 
 def latents_spec(name: str) -> StageSpec:
@@ -207,6 +205,10 @@ def latents_spec(name: str) -> StageSpec:
     Raises:
         ValueError: no such generator; lists the ones there are.
     """
-    if name not in LATENTS:
-        raise ValueError(f"latents={name!r} does not exist; choose one of {', '.join(LATENTS)}")
-    return LATENTS[name]
+    return _called(name, "latents", LATENTS)
+
+
+def _called(name: str, kind: str, there: dict[str, StageSpec]) -> StageSpec:
+    if name not in there:
+        raise ValueError(f"{kind}={name!r} does not exist; choose one of {', '.join(there)}")
+    return there[name]
