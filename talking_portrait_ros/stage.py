@@ -8,7 +8,7 @@ registered in `features`, `latents` and `frames`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -93,7 +93,6 @@ class Stage(Protocol[In, Out, S]):
         ...
 
 
-@runtime_checkable
 class Streaming(Protocol):
     """A stage whose outputs of one step take long enough to be worth having one by one."""
 
@@ -107,9 +106,9 @@ class Streaming(Protocol):
 
 def outputs_of(stage: Stage[Any, Out, Any], chunk: Chunk, state: Any) -> Iterable[Out]:
     """What a step puts out, as early as the stage can say it."""
-    if isinstance(stage, Streaming):
-        return stage.stream(chunk, state)
-    return stage.step(chunk, state)
+    # Not isinstance: to ask for a protocol costs more than the step of a light stage's chunk.
+    stream: Callable[[Chunk, Any], Iterator[Out]] | None = getattr(stage, "stream", None)
+    return stage.step(chunk, state) if stream is None else stream(chunk, state)
 
 
 @dataclass(frozen=True)

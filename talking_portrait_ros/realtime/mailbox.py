@@ -37,7 +37,7 @@ class Mailbox(Generic[T]):
         self._overflow = overflow
         self._size = size
         self._items: deque[T] = deque()
-        self._closed = False
+        self._closed = self._ended = False
         self._changed = Condition()
 
     def __len__(self) -> int:
@@ -64,10 +64,10 @@ class Mailbox(Generic[T]):
             return n_dropped
 
     def get(self) -> T | None:
-        """The oldest item, waited for; None once the mailbox is closed."""
+        """The oldest item, waited for; None once the mailbox is closed, or ended and empty."""
         with self._changed:
-            self._changed.wait_for(lambda: self._items or self._closed)
-            return None if self._closed else self._items.popleft()
+            self._changed.wait_for(lambda: self._items or self._closed or self._ended)
+            return None if self._closed or not self._items else self._items.popleft()
 
     def discard(self, is_void: Callable[[T], bool]) -> int:
         """Remove the items for which `is_void` holds; how many they were."""
@@ -78,6 +78,12 @@ class Mailbox(Generic[T]):
 
     def _waiting(self) -> int:
         return sum(self._size(item) for item in self._items)
+
+    def end(self) -> None:
+        """Let `get` return None once what waits has been got."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Let `get` return None from now on."""

@@ -29,6 +29,11 @@ class Worker(Generic[T]):
         self._mailbox.close()
         self._thread.join()
 
+    def finish(self) -> None:
+        """Wait until all that is in the mailbox has been worked off, and end."""
+        self._mailbox.end()
+        self._thread.join()
+
     def _run(self) -> None:
         while (item := self._mailbox.get()) is not None:
             self._work(item)

@@ -19,6 +19,7 @@ from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.realtime.epochs import EpochWatch
 from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.diagnostics import diagnostics_msg
+from talking_portrait_ros.ros.free_publisher import FreePublisher
 from talking_portrait_ros.ros.parameters import ParameterSet
 
 Return = TransitionCallbackReturn
@@ -68,7 +69,9 @@ class AvatarNode(LifecycleNode, Generic[P]):
             on_change=lambda config: self.on_parameters(config),
             admit=lambda config: self.admit_parameters(config),
         )
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.EVENTS)
+        self._diagnostics = FreePublisher(
+            self.create_publisher(DiagnosticArray, "/diagnostics", qos.EVENTS)
+        )
         self.create_timer(1.0, self._publish_diagnostics)
         self.create_subscription(UInt32, "epoch", self._hear_epoch, qos.LATCHED)
 

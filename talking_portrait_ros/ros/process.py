@@ -33,6 +33,9 @@ def set_environment() -> None:
     reach = os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     narrow, wide = (LOCALHOST_2, SUBNET_2) if older else (LOCALHOST, SUBNET)
     os.environ.setdefault(profiles, str(narrow if reach == "LOCALHOST" else wide))
+    # Fast DDS sends in a thread of its own: a process that is killed while it holds the lock of
+    # shared memory lets those that send to it wait for a second, the screen among them.
+    os.environ.setdefault("RMW_FASTRTPS_PUBLICATION_MODE", "ASYNCHRONOUS")
     # Idle threads of torch sleep: the nodes share few cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # OpenCV's threads make a picture no sooner where every core has a node to run.

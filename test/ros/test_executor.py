@@ -17,9 +17,9 @@ def counted():
     """A context, and an executor that counts how often it has asked its entities."""
     import rclpy
 
-    from talking_portrait_ros.ros.executor import OneByOneExecutor
+    from talking_portrait_ros.ros.executor import LeanExecutor
 
-    class Counted(OneByOneExecutor):
+    class Counted(LeanExecutor):
         rounds = 0
 
         def get_nodes(self):

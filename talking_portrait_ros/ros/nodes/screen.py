@@ -10,18 +10,22 @@ from threading import Thread
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
 from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import AudioChunk, FrameChunk, Header
 from talking_portrait_ros.config import param
 from talking_portrait_ros.realtime.figures import SessionStatistics
+from talking_portrait_ros.realtime.mailbox import Mailbox
 from talking_portrait_ros.realtime.utterances import Utterances
+from talking_portrait_ros.realtime.worker import Worker
 from talking_portrait_ros.resources import take_precedence
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters
 from talking_portrait_ros.ros.frame_pairs import FramePairs
+from talking_portrait_ros.ros.free_publisher import FreePublisher
 from talking_portrait_ros.ros.outlets import timing_to_msg
 from talking_portrait_ros.ros.process import run_node
 from talking_portrait_ros.ros.status import StatusKeeper
@@ -33,6 +37,7 @@ from talking_portrait_ros.screen.sinks import build_sink, parse_screen
 from talking_portrait_ros.screen.speaker import Speaker
 
 BLOCK_WORK = 0.5  # of the fill of a block that its work may take on top
+REPORTS_KEPT = 50  # periods that are still to be told to the topics
 SHORT_MS = 60.0  # algorithmic delay that is lookahead, not the fill of a block
 
 
@@ -68,7 +73,11 @@ class ScreenParameters(AvatarParameters, ScreenConfig):
 
 
 class ScreenNode(AvatarNode[ScreenParameters]):
-    """Feeds the player, and tells each frame period to the topics."""
+    """Feeds the player, and tells each frame period to the topics.
+
+    A thread of its own tells, so that a network that is slow to take a message stops no picture;
+    beyond 50 periods the oldest are not told, and counted.
+    """
 
     def __init__(self, defaults: ScreenParameters | None = None) -> None:
         """Prepare."""
@@ -95,11 +104,11 @@ class ScreenNode(AvatarNode[ScreenParameters]):
     def configure(self) -> None:
         """Offer and hear the topics."""
         parse_screen(self.config.output)
-        self._timings = self.advertise(msg.FrameTiming, "screen/timing", qos.STREAM)
-        self._sound = self.advertise(msg.AudioChunk, "screen/audio", qos.STREAM)
-        self._played = self.advertise(msg.AudioChunk, "screen/played", qos.STREAM)
-        self._status = StatusKeeper(self.advertise(msg.Status, "status", qos.LATCHED))
-        self._pictures = self.advertise(Image, "screen/frames", qos.FRAMES)
+        self._timings = self._told(msg.FrameTiming, "screen/timing", qos.STREAM)
+        self._sound = self._told(msg.AudioChunk, "screen/audio", qos.STREAM)
+        self._played = self._told(msg.AudioChunk, "screen/played", qos.STREAM)
+        self._status = StatusKeeper(self._told(msg.Status, "status", qos.LATCHED))
+        self._pictures = self._told(Image, "screen/frames", qos.FRAMES)
         self.subscribe(DiagnosticStatus, "rungs", self._status.hear_rung, qos.RUNGS)
         self.subscribe(msg.FrameInfo, "frames/info", self._hear_info, qos.STREAM)
         self.subscribe(Image, "frames", self._hear_image, qos.FRAMES)
@@ -113,6 +122,8 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         self._statistics = SessionStatistics(config.timebase, config.algorithmic_ms)
         self._presenter = Presenter(config.timing)
         self._player = self._joined(self._presenter)
+        self._reports: Mailbox[tuple[Presented, int]] = Mailbox(REPORTS_KEPT, "drop_oldest")
+        self._reporter = Worker("reports", self._reports, self._report)
         self._stopping = False
         self._thread = Thread(target=self._run, args=(self._player,), name="player", daemon=True)
         self._thread.start()
@@ -124,6 +135,7 @@ class ScreenNode(AvatarNode[ScreenParameters]):
             self._stopping = True
             self._player.stop()
             self._thread.join()
+            self._reporter.finish()
             self._player = None
             if self.config.report:
                 Path(self.config.report).write_text(json.dumps(self._statistics.to_dict()))
@@ -205,9 +217,22 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         except ValueError as error:
             self.refuse(error)
 
+    def _told(self, kind: type, topic: str, profile: QoSProfile) -> FreePublisher[Any]:
+        return FreePublisher(self.advertise(kind, topic, profile))
+
     def _shown(self, period: Presented, shown_ns: int) -> None:
         """The player's thread, once per frame period."""
         self._statistics.add(period, shown_ns)
+        self.counts["untold"] += self._reports.put((period, shown_ns))
+
+    def _report(self, shown: tuple[Presented, int]) -> None:
+        """The reporter's thread: one period to the topics."""
+        try:
+            self._tell(*shown)
+        except Exception as error:
+            self.fail(error)
+
+    def _tell(self, period: Presented, shown_ns: int) -> None:
         self._timings.publish(timing_to_msg(period, shown_ns))
         if self._pictures.get_subscription_count():
             self._pictures.publish(convert.image_to_msg(period.image, shown_ns))
