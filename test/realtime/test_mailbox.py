@@ -72,3 +72,22 @@ def test_worker_works_off_the_mailbox_and_stops():
     worker.stop()
     box.put(3)
     assert seen == [0, 1, 2]
+
+
+def test_worker_that_finishes_works_off_what_waits():
+    box, begun, go, done = Mailbox(3, "drop_oldest"), Event(), Event(), []
+
+    def work(item):
+        begun.set()
+        assert go.wait(10)
+        done.append(item)
+
+    worker = Worker("test", box, work)
+    for item in "abc":
+        box.put(item)
+    assert begun.wait(10)
+    box.end()
+    go.set()
+    worker.finish()
+    assert done == ["a", "b", "c"]
+    assert box.get() is None

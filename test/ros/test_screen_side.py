@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from threading import Event
 
 import numpy as np
 import pytest
@@ -180,6 +181,28 @@ def test_what_is_played_is_sent_as_the_echo_reference_with_the_time_of_playing(g
     assert [chunk.first_sample for chunk in chunks] == [0, 640]
     assert [chunk.header.stamp_ns for chunk in chunks] == [5 * NS, 5 * NS + 1]
     assert len(chunks[1].samples) == 660
+
+
+def test_topics_that_take_nothing_hold_up_no_picture_and_what_they_miss_is_counted(graph):
+    node = graph.add(screen.ScreenNode(screen.ScreenParameters(output="none")))
+    begun, go, told = Event(), Event(), []
+
+    class Stuck:
+        def publish(self, message):
+            begun.set()
+            assert go.wait(10)
+            told.append(message.frame)
+
+    node._timings = Stuck()
+    node._shown(period(), NS)
+    assert begun.wait(10)
+    for index in range(1, 61):  # none of them waits
+        node._shown(dataclasses.replace(period(), frame=index), NS + index)
+    assert node.counts["untold"] == 60 - screen.REPORTS_KEPT
+    go.set()
+    node.working = False
+    node.deactivate()
+    assert told == [3, *range(11, 61)]
 
 
 @pytest.mark.parametrize(

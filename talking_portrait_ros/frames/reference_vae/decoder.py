@@ -58,8 +58,10 @@ class Painting:
     base: Tensor | None
 
     def only(self, frames: NDArray[np.intp]) -> Painting:
-        """Those frames alone."""
-        at = torch.from_numpy(frames)
+        """Those frames alone; a copy only where they are not neighbours."""
+        at: slice | Tensor = torch.from_numpy(frames)
+        if len(frames) and frames[-1] - frames[0] == len(frames) - 1:
+            at = slice(frames[0], frames[-1] + 1)
         warp = self.warp
         return Painting(
             self.paint[:, at],
