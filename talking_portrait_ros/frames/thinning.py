@@ -13,13 +13,15 @@ def frames_to_draw(
 ) -> NDArray[np.intp]:
     """Indices, among `n_frames` from `first_frame` on, of those that are drawn.
 
+    The last one of every few is: of frames that come together it has the most time.
+
     Args:
         first_frame: of the chunk.
         n_frames: of the chunk.
         every: 1 draws all, 2 every second one of the stream.
         has_picture: whether there is an earlier picture that can be repeated.
     """
-    due = (first_frame + np.arange(n_frames)) % every == 0
+    due = (first_frame + np.arange(n_frames) + 1) % every == 0
     if n_frames and not has_picture:
         due[0] = True
     return np.flatnonzero(due)

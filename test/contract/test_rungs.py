@@ -73,8 +73,8 @@ def test_after_stepping_up_the_rig_draws_as_if_nothing_had_been():
 
 @pytest.mark.parametrize(
     ("first", "n", "every", "known", "due"),
-    [(0, 4, 1, False, [0, 1, 2, 3]), (0, 4, 2, True, [0, 2]), (3, 4, 2, True, [1, 3]),
-     (3, 4, 2, False, [0, 1, 3]), (1, 1, 3, True, []), (0, 0, 2, False, [])],
+    [(0, 4, 1, False, [0, 1, 2, 3]), (0, 4, 2, True, [1, 3]), (3, 4, 2, True, [0, 2]),
+     (2, 4, 2, False, [0, 1, 3]), (1, 1, 3, True, []), (0, 0, 2, False, [])],
 )  # fmt: skip
 def test_which_frames_are_drawn(first, n, every, known, due):
     assert frames_to_draw(first, n, every, known).tolist() == due
@@ -101,5 +101,26 @@ def test_a_thinned_block_of_motion_costs_as_many_pictures_as_are_due():
     rig.set_rung(state, 1)
     block = LatentBlock(Header(), rig.in_space, np.zeros((6, 58), np.float32), 0, 6)
     assert len(rig.step(block, state)[0].frames) == 6
-    assert drawn == [3]
+    assert drawn == [4]  # every second one, and the first, before which there is none
     state.renderer.render = render
+
+
+def test_pictures_that_repeat_the_one_before_do_not_wait_for_the_paint():
+    vae = build_stage(*STAGES["reference_vae"])
+    state = vae.start(synthetic_references())
+    blocks = [
+        LatentBlock(
+            Header(), vae.in_space, np.zeros((n, *vae.in_shape), np.float32), first, frames
+        )
+        for n, first, frames in ((1, 0, 1), (4, 1, 16))
+    ]
+    vae.step(blocks[0], state)
+    vae.set_rung(state, len(vae.rungs) - 1)
+    painted = []
+    paint = vae.model.paint
+    vae.model.paint = lambda *args: painted.append(1) or paint(*args)
+    parts = vae.stream(blocks[1], state)
+    assert len(next(parts).frames)
+    assert not painted
+    assert sum(len(part.frames) for part in parts) == 16 - 4
+    assert painted == [1]

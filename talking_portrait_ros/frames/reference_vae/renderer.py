@@ -149,20 +149,22 @@ class ReferenceVaeDecoder:
         state.every, state.every_step = THINNED[self.rungs[rung]]
 
     def _decode(self, latents: Tensor, state: DecoderState) -> Iterator[U8]:
-        """The frames of latent steps [1, S, ...] painted together, in pieces [n, H, W, 3]."""
+        """The frames of latent steps [1, S, ...] painted together, in pieces [n, H, W, 3].
+
+        What repeats the picture before is there at once, without waiting for the paint.
+        """
         n_steps, first_step = latents.shape[1], state.n_steps
         due = frames_to_draw(first_step, n_steps, state.every_step, state.last is not None)
         state.n_steps += n_steps
-        painting = (
-            self.model.paint(latents[:, due], state.references, state.memory) if len(due) else None
-        )
-        first = 0
+        painting, first = None, 0
         for step in range(n_steps):
             n_frames = self.config.time_factor if first_step + step else 1
-            if painting is None or step not in due:
+            if step not in due:
                 assert state.last is not None
                 yield np.broadcast_to(state.last, (n_frames, *state.last.shape))
                 continue
+            if painting is None:
+                painting = self.model.paint(latents[:, due], state.references, state.memory)
             yield from self._drawn(painting, first, n_frames, state)
             first += n_frames
 
