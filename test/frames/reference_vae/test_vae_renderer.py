@@ -191,4 +191,4 @@ def test_single_frame_steps_painted_together_are_those_painted_alone(
         runs.append(np.concatenate(frames).astype(int))
     assert np.abs(runs[0] - runs[1]).max() <= 1
     drawn = np.any(np.diff(runs[0], axis=0), axis=(1, 2, 3))
-    assert drawn.tolist() == [frame % every_step == 0 for frame in range(1, 7)]
+    assert drawn.tolist() == [(frame + 1) % every_step == 0 for frame in range(1, 7)]
