@@ -2,7 +2,12 @@
 
 The need of a frame is its arrival minus the capture of its last sample. Of the frames of the last
 six seconds the delay in force should cover nineteen of twenty, and together with the grace of a
-period all but two stray ones, with a margin. It grows at once and shrinks slowly.
+period all but two stray ones, with a margin. It grows at once, for each growth is a pause in the
+speech. It shrinks slowly, and not below what all frames of the last 24 seconds needed: what made
+them late, another program or the host of a virtual machine, tends to come again.
+
+What the frames of the first four seconds needed is forgotten then: a pipeline that starts is late
+once.
 """
 
 from __future__ import annotations
@@ -13,11 +18,14 @@ from collections import deque
 from talking_portrait_ros.screen.config import ScreenConfig
 
 WINDOW_FRAMES = 150
+MEMORY_FRAMES = 600
 STRAY_FRAMES = 2
 RARE_SHARE = 0.05  # of the frames, that may need the grace; one per block of sixteen is not rare
-SETTLED_FRAMES = 100
+START_FRAMES = 100
+FRESH_FRAMES = 25  # of them, that are not forgotten
 SHRINK_STEP_NS = 10_000_000
 SHRINK_PAUSE_NS = 200_000_000
+FAR_NS = 200_000_000  # an excess that is not borne for long: the pauses are a quarter
 NS_PER_MS = 1_000_000
 
 
@@ -30,7 +38,8 @@ class PlayoutDelay:
         self._most_ns = int(config.max_delay_ms * NS_PER_MS)
         self._margin_ns = int(config.margin_ms * NS_PER_MS)
         self._grace_ns = int(config.grace_ms * NS_PER_MS)
-        self._needs: deque[int] = deque(maxlen=WINDOW_FRAMES)
+        self._needs: deque[int] = deque(maxlen=MEMORY_FRAMES)
+        self._starting = True
         self._shrunk_ns = 0
         self._late_run = 0
 
@@ -48,12 +57,16 @@ class PlayoutDelay:
         """
         self._needs.append(need_ns)
         self._late_run = self._late_run + 1 if late else 0
+        if self._starting and len(self._needs) == START_FRAMES:
+            self._starting = False
+            self._needs = deque(list(self._needs)[-FRESH_FRAMES:], MEMORY_FRAMES)
 
     @property
     def target_ns(self) -> int:
         """The delay that the arrivals of the last six seconds ask for."""
-        n_rare = max(STRAY_FRAMES, int(RARE_SHARE * len(self._needs)))
-        largest = heapq.nlargest(n_rare + 1, self._needs)
+        newest = self._newest()
+        n_rare = max(STRAY_FRAMES, int(RARE_SHARE * len(newest)))
+        largest = heapq.nlargest(n_rare + 1, newest)
         if not largest:
             return self._bounded(0)
         rare_ns = largest[min(STRAY_FRAMES, len(largest) - 1)]
@@ -66,15 +79,19 @@ class PlayoutDelay:
         """
         goal_ns = self.target_ns
         if self._late_run > 1:
-            newest = list(self._needs)[-2:]
-            goal_ns = max(goal_ns, *(self._bounded(need - self._grace_ns) for need in newest))
+            last_two = list(self._needs)[-2:]
+            goal_ns = max(goal_ns, *(self._bounded(need - self._grace_ns) for need in last_two))
         return max(0, goal_ns - in_force_ns)
 
     def shrink_ns(self, in_force_ns: int, now_ns: int, quiet: bool) -> int:
         """What to take away in this frame period: at most 10 ms, every 0.2 s or in silence."""
-        excess_ns = in_force_ns - self.target_ns
-        rested = quiet or now_ns - self._shrunk_ns >= SHRINK_PAUSE_NS
-        if len(self._needs) < SETTLED_FRAMES or excess_ns < self._margin_ns or not rested:
+        if self._starting:
+            return 0
+        kept_ns = max(self.target_ns, self._bounded(max(self._needs) - self._grace_ns))
+        excess_ns = in_force_ns - kept_ns
+        pause_ns = SHRINK_PAUSE_NS // 4 if excess_ns > FAR_NS else SHRINK_PAUSE_NS
+        rested = quiet or now_ns - self._shrunk_ns >= pause_ns
+        if excess_ns < self._margin_ns or not rested:
             return 0
         self._shrunk_ns = now_ns
         return min(excess_ns, SHRINK_STEP_NS)
@@ -89,5 +106,9 @@ class PlayoutDelay:
         wanted_ns = need_ns + self._margin_ns
         if wanted_ns < 0:
             return wanted_ns
-        soonest_ns = min(self._needs, default=0) + self._margin_ns
+        soonest_ns = min(self._newest(), default=0) + self._margin_ns
         return min(max(wanted_ns, self._least_ns), max(self._most_ns, soonest_ns))
+
+    def _newest(self) -> list[int]:
+        """What the frames of the last six seconds needed."""
+        return list(self._needs)[-WINDOW_FRAMES:]

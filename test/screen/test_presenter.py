@@ -143,14 +143,36 @@ def test_a_delay_that_is_no_longer_needed_shrinks_slowly_without_a_miss():
 
 
 def test_in_silence_a_delay_shrinks_faster():
-    loud = simulated(200, lambda k: max(80, 300 - 35 * k))
+    loud = simulated(150, lambda k: max(80, 300 - 35 * k))
     simulation = Simulation()
-    for k in range(200):
+    for k in range(150):
         simulation.sound(k, samples=np.zeros(640, np.float32))
         simulation.frame(k, max(80, 300 - 35 * k))
-    simulation.run(captured_ns(200))
+    simulation.run(captured_ns(150))
     assert simulation.mouth_to_pixel_ms()[-1] == pytest.approx(90, abs=10)
     assert loud.mouth_to_pixel_ms()[-1] >= 140
+
+
+def test_what_makes_frames_late_again_and_again_makes_one_pause():
+    simulation = simulated(2000, lambda k: 150 if k > 200 and k % 400 < 10 else 80)
+    pauses = np.diff([kind == "inserted" for kind in simulation.kinds], prepend=False)
+    assert np.count_nonzero(pauses) == 2  # begun and ended
+    assert [k for k, kind in enumerate(simulation.kinds) if kind == "held"] == [400, 401]
+    assert simulation.mouth_to_pixel_ms()[-1] == pytest.approx(145, abs=6)
+
+
+def test_late_frames_that_do_not_come_again_are_forgotten_after_24_seconds():
+    simulation = simulated(1200, lambda k: 150 if 300 <= k < 310 else 80)
+    delays = simulation.mouth_to_pixel_ms()
+    assert min(delays[320:890]) >= 140
+    assert delays[-1] == pytest.approx(90, abs=4)
+
+
+def test_a_start_that_is_a_second_late_is_made_up_for_within_sixteen_seconds():
+    simulation = simulated(400, lambda k: max(80, 1080 - 35 * k))
+    delays = simulation.mouth_to_pixel_ms()
+    assert delays[0] > 1000
+    assert delays[-1] == pytest.approx(90, abs=5)
 
 
 def test_jitter_is_covered_without_misses():

@@ -24,6 +24,7 @@ from talking_portrait_ros.ros.outlets import ChunkOutlet
 from talking_portrait_ros.ros.process import run_node
 
 PUSHED_START_MS = 40.0  # what a pushed stream gathers after a pause, so that jitter makes no gaps
+STEADY_POLLS = 4  # 50 ms apart, that must find the graph there before the clock starts
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,9 @@ class AudioNode(AvatarNode[AudioParameters]):
     def _run(self, paced: PacedAudio) -> None:
         """The clock's thread. It waits for the stages to be loaded before it starts the clock."""
         try:
-            while not (self._held.released or self._graph_is_there() or self._stop.wait(0.05)):
+            n_seen = 0
+            while not (self._held.released or n_seen == STEADY_POLLS or self._stop.wait(0.05)):
+                n_seen = n_seen + 1 if self._graph_is_there() else 0
                 self._release_when_late()
             for chunk in paced.run(self._stop):
                 self._outlet.publish(chunk)
@@ -142,8 +145,18 @@ class AudioNode(AvatarNode[AudioParameters]):
             self.fail(error)
 
     def _graph_is_there(self) -> bool:
-        """True once somebody draws and somebody shows: models are loaded and warm by then."""
-        return bool(self.count_publishers("frames") and self.count_subscribers("frames"))
+        """True once there is a screen, and what it and the stages wait for is made by somebody.
+
+        Nodes offer their topics when their models are loaded and warm. A node's topics become
+        known one by one.
+        """
+        awaited = [topic for topic in ("features", "latents", "frames") if self._awaited(topic)]
+        return "frames" in awaited and all(self.count_publishers(topic) for topic in awaited)
+
+    def _awaited(self, topic: str) -> bool:
+        """True where somebody hears a topic that needs it; a screen does without features."""
+        listeners = self.get_subscriptions_info_by_topic(topic)
+        return any(topic == "frames" or of.node_name != "screen" for of in listeners)
 
     def _release_when_late(self) -> None:
         if not self._held.released and time.monotonic() > self._release_at_s:
