@@ -114,8 +114,6 @@ class StageNode(AvatarNode[StageParameters]):
         for _, stage in stages:
             warm_up(stage)
         self._chain = Chain(stages)
-        for kind, stage in stages:
-            self._outlets[kind] = self._outlet(kind, stage)
         rungs = self._chain.rungs if self.config.degrade else self._chain.rungs[:1]
         self._ladder = Ladder(rungs, self.config.budget)
         self._rungs = self.advertise(DiagnosticStatus, "rungs", qos.RUNGS)
@@ -137,6 +135,9 @@ class StageNode(AvatarNode[StageParameters]):
         self.subscribe(
             msg.References, "references", self._hear_references, qos.LATCHED, always=True
         )
+        # Last: where they are seen, the clock of the sound may start.
+        for kind, stage in stages:
+            self._outlets[kind] = self._outlet(kind, stage)
 
     def activate(self) -> None:
         """Start the worker; the state starts with the first chunk."""
