@@ -9,8 +9,9 @@ import pytest
 from helpers.ros_graph import wait_for
 from scipy.io import wavfile
 
-rclpy = pytest.importorskip("rclpy")
+pytest.importorskip("rclpy")
 
+import rclpy
 from sensor_msgs.msg import Image
 
 from talking_portrait_ros import msg
