@@ -26,6 +26,18 @@ KINDS = {"features": features, "latents": latents, "frames": frames}
 AnyStage = Stage[Any, Any, Any]
 
 
+def hastened(kind: str, spec: StageSpec, device: str) -> StageSpec:
+    """`spec` with the option `fast`, where its family has it.
+
+    Raises:
+        ValueError: `device` is no GPU.
+    """
+    if not device.startswith("cuda"):
+        raise ValueError(f"fast: needs a GPU, device={device!r}; leave it out")
+    has_it = "fast" in KINDS[kind].family(spec.family).config.__dataclass_fields__
+    return spec.with_options(fast=True) if has_it else spec
+
+
 def build_stage(kind: str, spec: StageSpec, device: str = "cpu") -> AnyStage:
     """One stage with its weights, ready to `start`.
 
@@ -136,11 +148,14 @@ class Pipeline:
             yield from chunk.frames
 
 
-def build_pipeline(config: Preset | str, device: str = "cpu") -> Pipeline:
-    """The pipeline of a preset, given by value or by name.
+def build_pipeline(config: Preset | str, device: str = "cpu", fast: bool = False) -> Pipeline:
+    """The pipeline of a preset, given by value or by name; `fast`: see `hastened`.
 
     Raises:
-        ValueError: unknown preset, or stages that do not fit each other.
+        ValueError: unknown preset, stages that do not fit each other, `fast` without a GPU.
     """
     chosen = preset(config) if isinstance(config, str) else config
-    return Pipeline([(kind, build_stage(kind, getattr(chosen, kind), device)) for kind in KINDS])
+    specs = {kind: getattr(chosen, kind) for kind in KINDS}
+    if fast:
+        specs = {kind: hastened(kind, spec, device) for kind, spec in specs.items()}
+    return Pipeline([(kind, build_stage(kind, spec, device)) for kind, spec in specs.items()])

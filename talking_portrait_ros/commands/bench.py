@@ -103,7 +103,9 @@ TEXT = (
     type=click.IntRange(1, 64),
     help="With --frames, --generator or --alone: CPU threads of torch.",
 )
-@click.option("--fast", is_flag=True, help="With --frames on a GPU: bfloat16 and CUDA graphs.")
+@click.option(
+    "--fast", is_flag=True, help="With --frames or --alone on a GPU: bfloat16 and CUDA graphs."
+)
 @click.option("--json", "json_path", metavar="FILE", help="Write every figure here.")
 def bench(
     portraits: tuple[str, ...],
@@ -136,9 +138,11 @@ def bench(
     if alone or preset_name in SKETCHES:
         from talking_portrait_ros.evaluation.pipeline_speed import PipelineRun
 
-        whole = PipelineRun(preset_name, require_device(device), blocks, threads)
+        whole = PipelineRun(preset_name, require_device(device), blocks, threads, fast)
         bench_pipeline(whole, json_path)
         return
+    if fast:
+        raise click.UsageError("--fast goes with --frames or --alone; nodes have a parameter fast")
     if generator is not None:
         bench_generator(generator, require_device(device), steps, threads, json_path)
         return

@@ -6,7 +6,7 @@ Weights that are not there are random: speed does not depend on them, pictures d
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,7 +18,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from talking_portrait_ros.chunks import Chunk, Reference, References
-from talking_portrait_ros.evaluation.cuda_graph import GraphedDecoder
 from talking_portrait_ros.evaluation.timing import (
     Stopwatch,
     Time,
@@ -27,8 +26,7 @@ from talking_portrait_ros.evaluation.timing import (
 )
 from talking_portrait_ros.frames import family
 from talking_portrait_ros.frames.avatar import drawn_avatar
-from talking_portrait_ros.frames.reference_vae.renderer import ReferenceVaeDecoder
-from talking_portrait_ros.pipeline import build_stage
+from talking_portrait_ros.pipeline import build_stage, hastened
 from talking_portrait_ros.stage import Stage
 from talking_portrait_ros.stage_specs import StageSpec, frames_spec
 from talking_portrait_ros.synthetic import split_chunk, synthetic_input
@@ -58,10 +56,6 @@ class DecoderRun:
     n_references: int = 1
     threads: int = 1
     fast: bool = False
-
-    def __post_init__(self) -> None:
-        if self.fast and not self.device.startswith("cuda"):
-            raise ValueError(f"fast: needs a GPU, device={self.device!r}; leave it out")
 
 
 def measure_decoder(run: DecoderRun) -> dict[str, Any]:
@@ -115,6 +109,8 @@ def _spec(run: DecoderRun) -> tuple[StageSpec, str | None]:
     """The stage to build, and its weights; see `with_weights_that_exist`."""
     spec = frames_spec(run.frames)
     config = family(spec.family).config.from_dict(spec.options)
+    if run.fast:
+        spec = hastened("frames", spec, run.device)
     if not run.n_references:
         if not hasattr(config, "max_references"):
             raise ValueError(f"references=0: {run.frames} draws from a picture; give 1 or more")
@@ -144,7 +140,7 @@ def _timed_steps(
     stage.step(first, state)
     state = stage.start(references)
     _, first_time = clock.time(partial(stage.step, first, state))
-    draw = _graphed(stage, state) if run.fast else partial(stage.step, state=state)
+    draw = partial(stage.step, state=state)
     dtype = torch.bfloat16 if run.fast else torch.float32
     a, b = torch.rand(2, MATMUL_SIDE, MATMUL_SIDE, device=run.device, dtype=dtype)
     steps, matmuls = [], []
@@ -152,12 +148,6 @@ def _timed_steps(
         steps.append(clock.time(partial(draw, piece))[1])
         matmuls.append(clock.time(partial(torch.matmul, a, b))[1])
     return first_time, steps[N_WARM_UP:], matmuls[N_WARM_UP:]
-
-
-def _graphed(stage: AnyStage, state: Any) -> Callable[[Any], object]:
-    if not isinstance(stage, ReferenceVaeDecoder):
-        raise ValueError("fast: only the reference VAE can be recorded as a CUDA graph")
-    return GraphedDecoder(stage, state).step
 
 
 def _pieces(stage: AnyStage, n_steps: int) -> list[Chunk]:

@@ -38,12 +38,14 @@ class PipelineRun:
         device: torch device.
         n_blocks: blocks to time after the first; take more than fill the window of the past.
         threads: of torch, on a CPU.
+        fast: on a GPU, bfloat16 and CUDA graphs.
     """
 
     preset: str
     device: str = "cpu"
     n_blocks: int = 24
     threads: int = 1
+    fast: bool = False
 
 
 def measure_pipeline(run: PipelineRun) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def measure_pipeline(run: PipelineRun) -> dict[str, Any]:
 
 
 def _measured(run: PipelineRun) -> dict[str, Any]:
-    pipeline = build_pipeline(_preset(run.preset), run.device)
+    pipeline = build_pipeline(_preset(run.preset), run.device, run.fast)
     clock = Stopwatch(run.device)
     flow, started = clock.time(partial(_Flow, pipeline, clock))
     first_ms = sum(flow.block().values())
@@ -72,6 +74,7 @@ def _measured(run: PipelineRun) -> dict[str, Any]:
     return {
         "preset": run.preset,
         "device": run.device,
+        "fast": run.fast,
         "threads": torch.get_num_threads(),
         "frames_per_block": flow.frames_per_block,
         "blocks": run.n_blocks,

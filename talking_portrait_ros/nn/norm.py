@@ -18,4 +18,5 @@ class RmsNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., C] -> the same shape."""
-        return functional.rms_norm(x, self.weight.shape, self.weight, eps=EPSILON)
+        weight = self.weight.to(x.dtype)  # of one type with x, it is one kernel
+        return functional.rms_norm(x, weight.shape, weight, eps=EPSILON)

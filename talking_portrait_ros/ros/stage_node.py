@@ -15,7 +15,7 @@ from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import Chunk
 from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.latents.direction import Director
-from talking_portrait_ros.pipeline import KINDS, build_stage
+from talking_portrait_ros.pipeline import KINDS, build_stage, hastened
 from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS, preset
 from talking_portrait_ros.realtime.chain import Chain
 from talking_portrait_ros.realtime.ladder import Ladder
@@ -47,6 +47,7 @@ class StageParameters(AvatarParameters):
 
     preset: str = param(DEFAULT_PRESET, "the pipeline to use", choices=tuple(PRESETS))
     device: str = param("cpu", "torch device: cpu, cuda, cuda:1, ...")
+    fast: bool = param(False, "on a GPU: bfloat16 and CUDA graphs, in the families that have them")
     threads: int = param(1, "CPU threads of torch and OpenCV", minimum=1, maximum=64)
     max_queue: int = param(
         25,
@@ -280,6 +281,8 @@ class StageNode(AvatarNode[StageParameters]):
 
     def _built(self, kind: str, spec: StageSpec) -> Stage[Any, Any, Any]:
         """A stage from the preset's options and the parameters of its family."""
+        if self.config.fast:
+            spec = hastened(kind, spec, self.config.device)
         family = KINDS[kind].family(spec.family)
         default = family.config.from_dict(spec.options)
         declared: ParameterSet[Config] = ParameterSet(

@@ -56,6 +56,8 @@ def test_one_command_prints_and_writes_the_figures(tmp_path):
     [
         (["--frames", "nobody"], "frames='nobody' does not exist; choose one of"),
         (["--frames", "ref_vae_tiny", "--fast"], "fast: needs a GPU, device='cpu'"),
+        (["--alone", "--fast"], "fast: needs a GPU, device='cpu'"),
+        (["--fast"], "--fast goes with --frames or --alone"),
         (["--frames", "ref_vae_tiny", "--device", "cuda:77"], "cuda:77"),
     ],
 )

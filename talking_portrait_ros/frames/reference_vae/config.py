@@ -54,6 +54,8 @@ class ReferenceVaeConfig(Config):
                                  "path codes at once", minimum=1)  # fmt: skip
     base_stride: int = param(4, "the linear path works on the picture shrunk by this; 0: none",
                              minimum=0)  # fmt: skip
+    fast: bool = param(False, "as a GPU runs it best: bfloat16, steps recorded as CUDA graphs; "
+                              "only without a linear path")  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,6 +81,9 @@ class ReferenceVaeConfig(Config):
         self._require("linear_cells", fits, f"a divisor of {self.latent_size}")
         ok = bool(self.base_stride) or not self.warp_width
         self._require("warp_width", ok, "0 where there is no linear path (base_stride 0)")
+        ok = not (self.fast and self.base_stride)
+        self._require("fast", ok, "false where there is a linear path (base_stride): its optical "
+                                  "flow runs on the CPU")  # fmt: skip
         fits = not self.base_stride or self.patch % self.base_stride == 0
         self._require("base_stride", fits, f"0 or a divisor of the patch, {self.patch}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,9 +15,11 @@ from talking_portrait_ros.frames.portrait import crop_face
 from talking_portrait_ros.frames.reference_vae.compositing import Compositor, compositor_for
 from talking_portrait_ros.frames.reference_vae.config import ReferenceVaeConfig
 from talking_portrait_ros.frames.reference_vae.decoder import Painting, ReferenceCache
+from talking_portrait_ros.frames.reference_vae.fast import FastPainter
 from talking_portrait_ros.frames.reference_vae.load import build_model
 from talking_portrait_ros.frames.thinning import frames_to_draw, repeated
 from talking_portrait_ros.nn.memory import Memory
+from talking_portrait_ros.nn.recorded import bfloat16_weights, in_bfloat16
 from talking_portrait_ros.stage import (
     Clock,
     Rung,
@@ -51,6 +54,7 @@ class DecoderState:
     references: ReferenceCache
     compositor: Compositor
     memory: Memory
+    painter: FastPainter | None = None  # for `fast`
     next_frame: int = 0
     header: Header = field(default_factory=Header)
     every: int = 1
@@ -73,6 +77,8 @@ class ReferenceVaeDecoder:
         self.config = config
         self.device = torch.device(device)
         self.model = build_model(config, device)
+        if config.fast:
+            bfloat16_weights(self.model)
         self.in_space = config.space
         side = config.latent_size
         self.in_shape = (config.latent_channels, side, side)
@@ -93,9 +99,12 @@ class ReferenceVaeDecoder:
         chosen = references.items[: self.config.max_references]
         crops = [crop_face(item, size).image for item in chosen]
         pictures = np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
-        cache = self.model.encode_references(as_floats(pictures, self.device)[None])
+        with in_bfloat16(self.device) if self.config.fast else nullcontext():
+            cache = self.model.encode_references(as_floats(pictures, self.device)[None])
         compositor = compositor_for(pictures, cache, self.config.paint_stride, self.device)
-        return DecoderState(cache, compositor, self.model.decoder_memory(1, size, size))
+        memory = self.model.decoder_memory(1, size, size)
+        painter = FastPainter(self.model, cache, memory) if self.config.fast else None
+        return DecoderState(cache, compositor, memory, painter)
 
     def step(self, chunk: LatentBlock, state: DecoderState) -> list[FrameChunk]:
         """The frames of a block of any number of latent steps.
@@ -164,9 +173,14 @@ class ReferenceVaeDecoder:
                 yield np.broadcast_to(state.last, (n_frames, *state.last.shape))
                 continue
             if painting is None:
-                painting = self.model.paint(latents[:, due], state.references, state.memory)
+                painting = self._painted(latents[:, due], state)
             yield from self._drawn(painting, first, n_frames, state)
             first += n_frames
+
+    def _painted(self, latents: Tensor, state: DecoderState) -> Painting:
+        if state.painter is not None:
+            return state.painter.paint(latents)
+        return self.model.paint(latents, state.references, state.memory)
 
     def _drawn(
         self, painting: Painting, start: int, n_frames: int, state: DecoderState

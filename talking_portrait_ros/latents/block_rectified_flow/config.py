@@ -73,6 +73,7 @@ class BlockRectifiedFlowConfig(IdleConfig):
     commit: str = param("clean", "what the next blocks see of a block: keys and values of a pass "
                                  "over the finished latents, or of the last Euler step",
                         choices=("clean", "last"))  # fmt: skip
+    fast: bool = param(False, "as a GPU runs it best: bfloat16, passes recorded as CUDA graphs")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -19,6 +19,7 @@ from talking_portrait_ros.latents.audio_regression.generator import (
 from talking_portrait_ros.latents.audio_regression.model import Caches
 from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
 from talking_portrait_ros.latents.block_rectified_flow.draft import Drafter, DraftState
+from talking_portrait_ros.latents.block_rectified_flow.fast import FastBlockFlow
 from talking_portrait_ros.latents.block_rectified_flow.model import BlockFlow
 from talking_portrait_ros.latents.block_rectified_flow.sampler import Past, Sampler, block_noise
 from talking_portrait_ros.stage import Clock, Rung, require_next, require_space
@@ -72,7 +73,7 @@ class BlockRectifiedFlow:
         self._config = config
         self._vae, self._guide, self._drafter = vae, guide, drafter
         self._model = model
-        self._sampler = Sampler(model)
+        self._sampler = Sampler(model, network=FastBlockFlow(model) if config.fast else None)
         self._device = next(model.parameters()).device
         self._follow()
         steps = Timebase(

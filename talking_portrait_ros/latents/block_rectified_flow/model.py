@@ -214,10 +214,10 @@ class BlockFlow(nn.Module):
         def attend_with(known: KeysValues | None) -> Attend:
             def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
                 seen.append(KeysValues(k, v))
-                k = rotary.turn(k)
+                q, k = rotary.turn(q).to(v.dtype), rotary.turn(k).to(v.dtype)
                 if known is not None:
                     k, v = torch.cat([known.keys, k], 2), torch.cat([known.values, v], 2)
-                return functional.scaled_dot_product_attention(rotary.turn(q), k, v)
+                return functional.scaled_dot_product_attention(q, k, v)
 
             return attend
 

@@ -58,7 +58,7 @@ class StepRing:
         keys, values = (part[:, :, :, slots].flatten(3, 4) for part in (self.keys, self.values))
         side = round(self.keys.shape[4] ** 0.5)
         steps = torch.arange(self.n_steps, device=keys.device)
-        keys = video_rotary(steps, side, head).turn(keys)
+        keys = video_rotary(steps, side, head).turn(keys).to(values.dtype)
         return [KeysValues(k, v) for k, v in zip(keys, values, strict=True)]
 
     def _slots(self, first: int, n: int) -> Tensor:

@@ -11,6 +11,7 @@ from talking_portrait_ros.flow.path import velocity_from_clean
 from talking_portrait_ros.flow.schedule import times_down
 from talking_portrait_ros.flow.solver import euler, guided
 from talking_portrait_ros.latents.block_rectified_flow.config import BlockRectifiedFlowConfig
+from talking_portrait_ros.latents.block_rectified_flow.fast import FastBlockFlow
 from talking_portrait_ros.latents.block_rectified_flow.model import (
     Block,
     BlockFlow,
@@ -38,9 +39,15 @@ class Past:
 class Sampler:
     """Samples blocks with a network; several sessions may go on at once (the batch)."""
 
-    def __init__(self, model: BlockFlow, config: BlockRectifiedFlowConfig | None = None) -> None:
-        """`config`: how to sample, where that is not as `model` says."""
+    def __init__(
+        self,
+        model: BlockFlow,
+        config: BlockRectifiedFlowConfig | None = None,
+        network: FastBlockFlow | None = None,
+    ) -> None:
+        """`config`: how to sample, where that is not as `model` says; `network`: its verbs."""
         self.model = model
+        self._network = network or model
         self.config = config = config or model.config
         self.is_guided = config.guidance != 1
         self._times = times_down(config.denoise_steps, config.shift)
@@ -50,12 +57,12 @@ class Sampler:
         config, n_batch = self.config, len(references)
         if self.is_guided:
             is_null = torch.arange(2 * n_batch, device=references.device) >= n_batch
-            memory = self.model.read_references(references.repeat(2, 1, 1, 1, 1), is_null)
+            memory = self._network.read_references(references.repeat(2, 1, 1, 1, 1), is_null)
         else:
-            memory = self.model.read_references(references)
+            memory = self._network.read_references(references)
         shape = (config.depth, len(memory.anchor), config.n_heads, config.window_steps,
                  config.tokens_per_step, config.head_width)  # fmt: skip
-        return Past(memory, StepRing.empty(shape, memory.anchor))
+        return Past(memory, StepRing.empty(shape, memory.keys_values[0].keys))
 
     def refer(self, references: Tensor, past: Past) -> None:
         """Go on with other references; what has been made stays in the past."""
@@ -92,7 +99,7 @@ class Sampler:
             return Block(values, at, sound, anchor, still, position, has_first)
 
         def velocity(z: Tensor, t: Tensor) -> Tensor:
-            said, kept = self.model.denoise(as_block(z, t), context)
+            said, kept = self._network.denoise(as_block(z, t), context)
             seen[:] = [kept]
             said = self._guided(said)
             if self.config.prediction == "velocity":
@@ -101,7 +108,7 @@ class Sampler:
 
         values = euler(velocity, noise, times.to(noise))
         if self.config.commit == "clean":
-            kept = self.model.commit(as_block(values, torch.zeros(())), context)
+            kept = self._network.commit(as_block(values, torch.zeros(())), context)
         else:
             kept = seen[-1]
         self._remember(kept, past)
