@@ -34,8 +34,8 @@ def hastened(kind: str, spec: StageSpec, device: str) -> StageSpec:
     """
     if not device.startswith("cuda"):
         raise ValueError(f"fast: needs a GPU, device={device!r}; leave it out")
-    has_it = "fast" in KINDS[kind].family(spec.family).config.__dataclass_fields__
-    return spec.with_options(fast=True) if has_it else spec
+    config = KINDS[kind].family(spec.family).config
+    return spec.with_options(fast=True) if hasattr(config, "fast") else spec
 
 
 def build_stage(kind: str, spec: StageSpec, device: str = "cpu") -> AnyStage:
