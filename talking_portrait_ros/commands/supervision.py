@@ -1,7 +1,8 @@
 """Node processes that are started anew when they die, on top of honcho.
 
 honcho ends everything when one process ends. That is right for a regular end (code 0) and for a
-user's mistake (code 2); what was killed or broke off is started again, and the others go on.
+user's mistake (code 2); what was killed or broke off is started again, and the others go on. What
+does not end with the others is killed, and that is said.
 What runs here is the keeper of a node (`ros/keeper.py`), which does the same for the node itself.
 """
 
@@ -12,13 +13,15 @@ from multiprocessing import Event
 from multiprocessing.synchronize import Event as EventType
 from typing import Any
 
-from honcho.manager import SYSTEM_PRINTER_NAME, Manager
+from honcho.manager import KILL_WAIT, SYSTEM_PRINTER_NAME, Manager
 from honcho.printer import Printer
 from honcho.process import Process
 
 from talking_portrait_ros.ros.keeper import BROKEN, REGULAR_ENDS, Lives, described
 
 ENDS = (*REGULAR_ENDS, BROKEN)
+
+OVERDUE = f"did not end within {KILL_WAIT} s after the others"
 
 
 class NodePrinter(Printer):  # type: ignore[misc]
@@ -45,7 +48,10 @@ class _Respawned(Process):  # type: ignore[misc]
         while True:
             lives.begin()
             super().run(events, ignore_signals)
-            if lives.end() or self._ending.is_set() or self._returncode in ENDS:
+            broken = lives.end()
+            if self._ending.is_set() and self._returncode == -signal.SIGKILL:
+                self._send_message(f"{OVERDUE}: it was killed\n".encode())
+            if broken or self._ending.is_set() or self._returncode in ENDS:
                 super()._send_message({"returncode": self._returncode}, type="stop")
                 return
             self._send_message(f"{described(self._returncode)}; it is started anew\n".encode())

@@ -132,6 +132,16 @@ class AvatarNode(LifecycleNode, Generic[P]):
         if self._lifecycle_label != "unconfigured":
             self.cleanup()
 
+    def destroy_node(self) -> None:
+        """See `Node.destroy_node`; the DDS participant goes with it.
+
+        rclpy's lifecycle node keeps its state machine, and that the participant, whose threads
+        would then end with the process, perhaps with a lock of shared memory in hand: whoever
+        sends to it waits a second for that.
+        """
+        super().destroy_node()
+        self._state_machine.destroy_when_not_in_use()
+
     def subscribe(
         self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile,
         *, raw: bool = False, always: bool = False,

@@ -126,6 +126,8 @@ class Probe:
     def __exit__(self, *exc: object) -> None:
         self._context.try_shutdown()
         self._thread.join(5)
+        self._executor.shutdown()
+        self.node.destroy_node()  # and the DDS participant, to which others would go on sending
 
     def publisher(self, kind: type, topic: str, profile: QoSProfile) -> Publisher[Any]:
         """A publisher of the probe's own."""

@@ -100,3 +100,19 @@ def test_process_that_breaks_off_again_and_again_ends_all(supervise):
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
     assert output.count("broke off with code 1; it is started anew") == 2
+
+
+def test_process_that_does_not_end_is_killed_and_that_is_said(supervise):
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    process = supervise(
+        left=LIVES, right=f"exec {sys.executable} -S -c '{deaf}print(\"alive\"); time.sleep(60)'"
+    )
+    living(process, 2)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    said = [line for line in output.splitlines() if "it was killed" in line]
+    assert len(said) == 1
+    assert "right" in said[0]
+    assert "did not end within 5 s" in said[0]
+    assert "started anew" not in output

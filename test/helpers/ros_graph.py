@@ -82,6 +82,9 @@ class Graph:
         rclpy.try_shutdown()
         if self._started:
             self._thread.join(5)
+        self._executor.shutdown()
+        for node in self._nodes:
+            node.destroy_node()
 
     def _spin(self):
         with suppress(ExternalShutdownException):

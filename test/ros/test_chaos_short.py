@@ -46,8 +46,8 @@ def test_avatar_survives_a_flush_a_death_and_garbage():
         avatar.end()
         assert "started anew" in avatar.log()
         assert "Traceback" not in avatar.log()
-        assert avatar.exit_code() == 0
-        assert (avatar.orphans(), avatar.leaked_segments()) == (0, 0)
+        assert (avatar.exit_code(), avatar.overdue()) == (0, 0), avatar.log()
+        assert (avatar.orphans(), avatar.leaked_segments()) == (0, 0), avatar.log()
 
 
 def test_command_prints_every_proof_writes_json_and_fails_where_one_falls_short(

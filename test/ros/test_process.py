@@ -122,6 +122,28 @@ def test_stage_nodes_without_a_model_do_not_load_torch(domain):
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+def test_destroyed_node_leaves_no_participant(domain):
+    program = """
+import os
+import rclpy
+from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters
+
+def participants():
+    tasks = os.scandir("/proc/self/task")
+    return sum(open(f"{task.path}/comm").read().startswith("dds.ev") for task in tasks)
+
+rclpy.init(args=[])
+node = AvatarNode("x", AvatarParameters())
+node.autostart()
+before = participants()
+node.close()
+node.destroy_node()
+print(before, participants())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["1", "0"], done.stderr
+
+
 def test_wait_for_gives_up():
     with pytest.raises(AssertionError, match="waited in vain"):
         wait_for(lambda: False, timeout_s=0.05)

@@ -126,6 +126,7 @@ def measured_live(scenario: Live, avatar: LiveAvatar, full: bool) -> list[Proof]
         return [
             *proofs,
             Proof("processes left behind", avatar.orphans(), "", 0),
+            Proof("nodes killed because they did not end", avatar.overdue(), "", 0),
             Proof("shared memory left behind", avatar.leaked_segments(), "segments", 0),
             Proof("exit code of the run", float(avatar.exit_code() or 0), "", 0),
             Proof("tracebacks in the log", avatar.log().count("Traceback"), "", 0),

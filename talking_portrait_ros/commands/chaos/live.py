@@ -127,11 +127,17 @@ class LiveAvatar:
 
     def orphans(self) -> int:
         """Noted processes that live on; to be asked after the end."""
-        return sum(psutil.pid_exists(pid) for pid in self._pids)
+        return sum(_lives(pid) for pid in self._pids)
 
     def leaked_segments(self) -> int:
         """Noted shared memory that is still there; to be asked after the end."""
         return sum(Path("/dev/shm", name).exists() for name in self._segments)
+
+    def overdue(self) -> int:
+        """Nodes that did not end with the others and had to be killed."""
+        from talking_portrait_ros.commands.supervision import OVERDUE
+
+        return self.log().count(OVERDUE)
 
     def exit_code(self) -> int | None:
         """Of the run, the worst of several; None while it goes on."""
@@ -186,3 +192,11 @@ class LiveAvatar:
 
     def _is_settled(self) -> bool:
         return sum(s.state == "shown" for s in self.probe.shown) >= SETTLED_FRAMES
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process goes on: one that is dead and that init has not asked for does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
