@@ -63,6 +63,10 @@ ARGUMENTS = (
         "device", default_value="cpu", description="torch device: cpu, cuda, cuda:1, ..."
     ),
     DeclareLaunchArgument(
+        "fast", default_value="false", choices=["true", "false"],
+        description="on a GPU: bfloat16 and CUDA graphs",
+    ),
+    DeclareLaunchArgument(
         "namespace", default_value="", description="one namespace is one avatar"
     ),
     DeclareLaunchArgument(
@@ -80,7 +84,11 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """All nodes of one avatar. One that dies is started anew; when the screen ends, all end."""
     given = {argument.name: LaunchConfiguration(argument.name).perform(context)
              for argument in ARGUMENTS}  # fmt: skip
-    stage = {"preset": given["preset"], "device": given["device"]}
+    stage = {
+        "preset": given["preset"],
+        "device": given["device"],
+        "fast": given["fast"] == "true",
+    }
     if given["latents"]:
         stage["latents.file"] = given["latents"]
     parameters = {

@@ -20,3 +20,13 @@ def require_device(device: str) -> str:
     if int(index or 0) >= n_devices:
         raise ValueError(f"device={device!r}: torch sees {n_devices} CUDA devices; use device=cpu")
     return device
+
+
+def require_gpu_for_fast(device: str) -> None:
+    """Refuse `fast` where there is nothing for it.
+
+    Raises:
+        ValueError: `device` is no GPU.
+    """
+    if not device.startswith("cuda"):
+        raise ValueError(f"fast: needs a GPU, device={device!r}; leave it out")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from talking_portrait_ros import features, frames, latents
 from talking_portrait_ros.chunks import AudioChunk, Chunk, FrameChunk, Header, References
-from talking_portrait_ros.device import require_device
+from talking_portrait_ros.device import require_device, require_gpu_for_fast
 from talking_portrait_ros.presets import Preset, preset
 from talking_portrait_ros.stage import Stage
 from talking_portrait_ros.stage_specs import StageSpec
@@ -32,8 +32,7 @@ def hastened(kind: str, spec: StageSpec, device: str) -> StageSpec:
     Raises:
         ValueError: `device` is no GPU.
     """
-    if not device.startswith("cuda"):
-        raise ValueError(f"fast: needs a GPU, device={device!r}; leave it out")
+    require_gpu_for_fast(device)
     config = KINDS[kind].family(spec.family).config
     return spec.with_options(fast=True) if hasattr(config, "fast") else spec
 
@@ -93,13 +92,12 @@ class Pipeline:
     def delay_samples(self) -> int:
         """Algorithmic delay of the whole pipeline, audio samples.
 
-        All lookahead, and the fill of the longest block: the wait of a block's first frame for
-        its last one. What comes in blocks fills those of later stages at once.
+        All lookahead, and the fill of the longest block: what comes in blocks fills those of
+        later stages at once.
         """
         clocks = [stage.clock for _, stage in self.stages]
-        fill_frames = max(clock.timebase.frames_per_block for clock in clocks) - 1
         lookahead = sum(clock.all_lookahead_samples for clock in clocks)
-        return lookahead + fill_frames * self.timebase.samples_per_frame
+        return lookahead + max(clock.fill_samples for clock in clocks)
 
     def start(self, references: References) -> PipelineState:
         """Fresh states for one session."""

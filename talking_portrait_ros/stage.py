@@ -45,6 +45,11 @@ class Clock:
         """Both kinds of lookahead, in samples."""
         return self.lookahead_samples + self.lookahead_frames * self.timebase.samples_per_frame
 
+    @property
+    def fill_samples(self) -> int:
+        """The wait of a block's first frame for its last one."""
+        return (self.timebase.frames_per_block - 1) * self.timebase.samples_per_frame
+
 
 @runtime_checkable
 class Stage(Protocol[In, Out, S]):

@@ -20,6 +20,7 @@ from talking_portrait_ros.commands.load import LoadSampler, machine_name, remap_
 from talking_portrait_ros.commands.options import (
     check_json_path,
     device_option,
+    fast_option,
     latents_option,
     layout_option,
     portrait_option,
@@ -28,7 +29,7 @@ from talking_portrait_ros.commands.options import (
 from talking_portrait_ros.commands.run import build_graph, check_portraits
 from talking_portrait_ros.commands.sounds import Sound, file_sound
 from talking_portrait_ros.commands.tables import figures_table, latency_table, load_table
-from talking_portrait_ros.device import require_device
+from talking_portrait_ros.device import require_device, require_gpu_for_fast
 from talking_portrait_ros.presets import SKETCHES, preset, with_recording
 from talking_portrait_ros.stage_specs import FRAMES, LATENTS
 
@@ -103,9 +104,7 @@ TEXT = (
     type=click.IntRange(1, 64),
     help="With --frames, --generator or --alone: CPU threads of torch.",
 )
-@click.option(
-    "--fast", is_flag=True, help="With --frames or --alone on a GPU: bfloat16 and CUDA graphs."
-)
+@fast_option()
 @click.option("--json", "json_path", metavar="FILE", help="Write every figure here.")
 def bench(
     portraits: tuple[str, ...],
@@ -141,14 +140,16 @@ def bench(
         whole = PipelineRun(preset_name, require_device(device), blocks, threads, fast)
         bench_pipeline(whole, json_path)
         return
-    if fast:
-        raise click.UsageError("--fast goes with --frames or --alone; nodes have a parameter fast")
     if generator is not None:
+        if fast:
+            raise click.UsageError("--fast: leave it out with --generator")
         bench_generator(generator, require_device(device), steps, threads, json_path)
         return
     resolution = with_recording(preset(preset_name), recording).resolution
     paths = check_portraits(portraits)
     require_device(device)
+    if fast:
+        require_gpu_for_fast(device)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
         sound = Path(folder) / "speech.wav"
@@ -157,7 +158,7 @@ def bench(
         source = Sound("file", {"file": str(sound)})
         graph = build_graph(
             layout, paths, source, "none", preset_name, device, report, "bench", recording,
-            None if partner is None else file_sound(partner),
+            None if partner is None else file_sound(partner), fast,
         )  # fmt: skip
         console.print(f"running the graph for {seconds} s, layout {layout} ...")
         figures = measure(replace(graph, respawn=False), report)

@@ -74,6 +74,11 @@ def device_option() -> Decorator:
     )
 
 
+def fast_option() -> Decorator:
+    """--fast."""
+    return click.option("--fast", is_flag=True, help="On a GPU: bfloat16 and CUDA graphs.")
+
+
 def layout_option() -> Decorator:
     """--layout."""
     return click.option(

@@ -23,6 +23,7 @@ from talking_portrait_ros.commands.graph import (
 )
 from talking_portrait_ros.commands.options import (
     device_option,
+    fast_option,
     latents_option,
     layout_option,
     namespace_option,
@@ -33,9 +34,10 @@ from talking_portrait_ros.commands.options import (
 )
 from talking_portrait_ros.commands.sounds import Sound, choose_partner, choose_sound
 from talking_portrait_ros.commands.tables import latency_table
-from talking_portrait_ros.device import require_device
+from talking_portrait_ros.device import require_device, require_gpu_for_fast
 from talking_portrait_ros.frames.references import AVATAR, load_references
-from talking_portrait_ros.presets import Preset, preset, with_recording
+from talking_portrait_ros.latents.replay.recording import load_recording
+from talking_portrait_ros.presets import preset, with_recording
 from talking_portrait_ros.screen.sinks import parse_screen
 
 
@@ -63,6 +65,7 @@ from talking_portrait_ros.screen.sinks import parse_screen
 @preset_option()
 @latents_option()
 @device_option()
+@fast_option()
 @namespace_option()
 @click.option(
     "--only",
@@ -82,6 +85,7 @@ def run(
     preset_name: str,
     recording: str | None,
     device: str,
+    fast: bool,
     namespace: str,
     only: str | None,
 ) -> None:
@@ -97,12 +101,17 @@ def run(
     check_namespace(namespace)
     paths = check_portraits(portraits)
     with_recording(preset(preset_name), recording)
+    if recording is not None:
+        load_recording(recording)  # refused here and not by a node
     require_device(device)
+    if fast:
+        require_gpu_for_fast(device)
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
         report = Path(folder) / "report.json"
         graph = build_graph(
-            layout, paths, sound, screen, preset_name, device, report, namespace, recording, other
-        )
+            layout, paths, sound, screen, preset_name, device, report, namespace, recording, other,
+            fast,
+        )  # fmt: skip
         code = run_graph(replace(graph, only=chosen))
         figures = json.loads(report.read_text()) if report.exists() else {"frames": 0}
         if figures["frames"]:
@@ -136,6 +145,7 @@ def build_graph(
     namespace: str = "",
     recording: str | None = None,
     partner: Sound | None = None,
+    fast: bool = False,
 ) -> Graph:
     """The graph with the parameters of each node."""
     parameters: dict[str, dict[str, Any]] = {
@@ -144,12 +154,11 @@ def build_graph(
         "screen": {
             "output": screen,
             "report": str(report),
-            "algorithmic_ms": algorithmic_ms(with_recording(preset(preset_name), recording)),
             "sound": can_be_heard(screen),
         },
     }
     for node in ("features", "latents", "frames", "fused"):
-        parameters[node] = {"preset": preset_name, "device": device}
+        parameters[node] = {"preset": preset_name, "device": device, "fast": fast}
         if recording is not None:
             parameters[node]["latents.file"] = str(Path(recording).resolve())
     if partner is not None:
@@ -170,14 +179,6 @@ def can_be_heard(screen: str) -> bool:
     if not found:
         click.echo("no sound output here: the face is shown without sound", err=True)
     return found
-
-
-def algorithmic_ms(chosen: Preset) -> float:
-    """Lookahead and block fill of a preset, milliseconds."""
-    from talking_portrait_ros.pipeline import build_pipeline
-
-    pipeline = build_pipeline(chosen)
-    return 1000 * pipeline.delay_samples / pipeline.timebase.sample_rate_hz
 
 
 def check_portraits(portraits: tuple[str, ...]) -> list[str]:

@@ -20,21 +20,17 @@ class SessionStatistics:
             shown in their own period.
         stages: chunk time, the time that each stage spent on a frame, by stage name.
         first_frame_ms: from the capture of the first sample of the session to the first frame.
+        algorithmic_ms: lookahead and block fill, as the stages state them.
     """
 
     def __init__(self, timebase: Timebase | None = None, algorithmic_ms: float = 0.0) -> None:
-        """Start a session.
-
-        Args:
-            timebase: the rates of the stream.
-            algorithmic_ms: lookahead and block fill, as the pipeline states them.
-        """
+        """Start a session of a stream with these rates."""
         self.mouth_to_pixel = LatencyHistogram()
         self.stages: dict[str, LatencyHistogram] = {}
         self.first_frame_ms = 0.0
         self.periods: dict[Kind, int] = dict.fromkeys(KINDS, 0)
         self._timebase = timebase or Timebase()
-        self._algorithmic_ms = algorithmic_ms
+        self.algorithmic_ms = algorithmic_ms
         self._on_time = 0
         self._shown_ns: tuple[int, int] | None = None
 
@@ -80,7 +76,7 @@ class SessionStatistics:
             "deadline_miss_rate": round(self.deadline_miss_rate, 5),
             "mouth_to_pixel_ms": self.mouth_to_pixel.summary().to_dict(),
             "first_frame_ms": round(self.first_frame_ms, 1),
-            "algorithmic_ms": self._algorithmic_ms,
+            "algorithmic_ms": round(self.algorithmic_ms, 3),
             "stages": {
                 name: {"p50_ms": found["p50"], "p95_ms": found["p95"], "p99_ms": found["p99"]}
                 for name, found in stages.items()

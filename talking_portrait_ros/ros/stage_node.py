@@ -17,6 +17,7 @@ from talking_portrait_ros.config import Config, param
 from talking_portrait_ros.latents.direction import Director
 from talking_portrait_ros.pipeline import KINDS, build_stage, hastened
 from talking_portrait_ros.presets import DEFAULT_PRESET, PRESETS, preset
+from talking_portrait_ros.realtime.algorithmic import told
 from talking_portrait_ros.realtime.chain import Chain
 from talking_portrait_ros.realtime.ladder import Ladder
 from talking_portrait_ros.realtime.mailbox import Mailbox
@@ -28,6 +29,7 @@ from talking_portrait_ros.resources import give_memory_back, limit_threads
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters, described
+from talking_portrait_ros.ros.diagnostics import status_msg
 from talking_portrait_ros.ros.direction_input import DirectionInput
 from talking_portrait_ros.ros.outlets import WIRES, ChunkOutlet, FramesOutlet, Outlet
 from talking_portrait_ros.ros.parameters import ParameterSet
@@ -254,9 +256,9 @@ class StageNode(AvatarNode[StageParameters]):
 
     def _tell_rung(self, ladder: Ladder) -> None:
         level = DiagnosticStatus.WARN if ladder.rung else DiagnosticStatus.OK
-        self._rungs.publish(
-            DiagnosticStatus(level=level, name=self.get_name(), message=ladder.reason)
-        )
+        sessions = self._chain.sessions if self._chain is not None else ()
+        lines = {k: v for each in sessions for k, v in told(each.name, each.stage.clock).items()}
+        self._rungs.publish(status_msg(self.get_name(), level, ladder.reason, lines))
         if ladder.rung:
             self.warn_once(f"short of time, stepped down: {ladder.name}")
 

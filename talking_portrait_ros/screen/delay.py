@@ -34,8 +34,8 @@ class PlayoutDelay:
 
     def __init__(self, config: ScreenConfig) -> None:
         """Take the bounds from `config`."""
-        self._least_ns = int(config.min_delay_ms * NS_PER_MS)
-        self._most_ns = int(config.max_delay_ms * NS_PER_MS)
+        self._required_ns = 0
+        self.set_bounds(config)
         self._margin_ns = int(config.margin_ms * NS_PER_MS)
         self._grace_ns = int(config.grace_ms * NS_PER_MS)
         self._needs: deque[int] = deque(maxlen=MEMORY_FRAMES)
@@ -43,8 +43,14 @@ class PlayoutDelay:
         self._shrunk_ns = 0
         self._late_run = 0
 
+    def set_bounds(self, config: ScreenConfig) -> None:
+        """Take the bounds from `config`, from now on."""
+        self._least_ns = max(int(config.min_delay_ms * NS_PER_MS), self._required_ns)
+        self._most_ns = max(int(config.max_delay_ms * NS_PER_MS), self._required_ns)
+
     def require(self, least_ns: int) -> None:
         """Never be shorter than `least_ns`, for a reason beyond the frames."""
+        self._required_ns = max(self._required_ns, least_ns)
         self._least_ns = max(self._least_ns, least_ns)
         self._most_ns = max(self._most_ns, least_ns)
 

@@ -31,11 +31,15 @@ class JitterBuffer:
     def __init__(self, timebase: Timebase, max_delay_ms: float = 0.0) -> None:
         """An empty buffer for a delay of at most `max_delay_ms`."""
         self._timebase = timebase
-        waiting = int((max_delay_ms + SPARE_MS) * timebase.fps / 1000)
-        self._capacity = max(LEAST_CAPACITY, waiting)
+        self.make_room(max_delay_ms)
         self._frames: dict[int, Waiting] = {}
         self._late: tuple[int, Waiting] | None = None
         self._line: tuple[int, int] | None = None  # a frame and the capture of its last sample
+
+    def make_room(self, max_delay_ms: float) -> None:
+        """Let the delay be `max_delay_ms` at most, from now on."""
+        waiting = int((max_delay_ms + SPARE_MS) * self._timebase.fps / 1000)
+        self._capacity = max(LEAST_CAPACITY, waiting)
 
     def capture_ns(self, frame: int) -> int:
         """Capture of the last sample under `frame`, reckoned from the newest frame."""

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from threading import Condition, Event
 
 from talking_portrait_ros.chunks import AudioChunk, FrameChunk
+from talking_portrait_ros.screen.config import ScreenConfig
 from talking_portrait_ros.screen.presented import Presented
 from talking_portrait_ros.screen.presenter import Presenter
 from talking_portrait_ros.screen.sinks import Sink
@@ -59,6 +60,11 @@ class Player:
         """Sound that has just arrived; ValueError where its rate is not the screen's."""
         with self._changed:
             self._presenter.push_sound(chunk)
+
+    def set_bounds(self, config: ScreenConfig) -> None:
+        """Keep to the least and the largest delay of `config` from now on."""
+        with self._changed:
+            self._presenter.set_bounds(config)
 
     def flush(self, epoch: int) -> None:
         """Make everything of other epochs void, and what the speaker still holds."""

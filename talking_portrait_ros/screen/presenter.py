@@ -37,7 +37,7 @@ class Presenter:
     """Jitter buffer, sound buffer and the grid of periods. Not locked; `player.Player` is.
 
     Attributes:
-        config: timing, as given.
+        config: timing in force.
         counts: what happened in the session.
         next_due_ns: when the next period begins; None before the first frame and after the last.
     """
@@ -52,8 +52,7 @@ class Presenter:
         self._delay = PlayoutDelay(self.config)
         self._grace_ns = int(self.config.grace_ms * NS_PER_MS)
         self._buffer = JitterBuffer(self._timebase, self.config.max_delay_ms)
-        bound_ms = self.config.max_delay_ms + SOUND_MARGIN_MS
-        self._sound = SoundBuffer(int(bound_ms * self._timebase.sample_rate_hz / 1000))
+        self._sound = SoundBuffer(self._sound_bound)
         self._picture: Picture | None = None
         self._epoch = 0
         self._newest_ns: int | None = None
@@ -63,6 +62,13 @@ class Presenter:
         self._settling = False  # between a break in the stream and its next own frame
         self._tail: F32 | None = None  # the sound that a break cuts off
         self._silent = False
+
+    def set_bounds(self, config: ScreenConfig) -> None:
+        """Keep to the least and the largest delay of `config` from now on."""
+        self.config = config
+        self._delay.set_bounds(config)
+        self._buffer.make_room(config.max_delay_ms)
+        self._sound.max_samples = self._sound_bound
 
     @property
     def epoch(self) -> int:
@@ -315,6 +321,11 @@ class Presenter:
             less_ns = self._delay.shrink_ns(self._in_force_ns(), now_ns, is_quiet(samples))
             change_ns = -min(less_ns, self._timebase.frame_ns // 4)
         return stretched(samples, n_samples + self._samples(change_ns))
+
+    @property
+    def _sound_bound(self) -> int:
+        bound_ms = self.config.max_delay_ms + SOUND_MARGIN_MS
+        return int(bound_ms * self._timebase.sample_rate_hz / 1000)
 
     def _samples(self, ns: int) -> int:
         return round(ns * self._timebase.sample_rate_hz / NS_PER_S)

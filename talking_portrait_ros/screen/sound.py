@@ -15,12 +15,16 @@ class SoundBuffer:
 
     A new stream begins after the end of one, and where `first_sample` jumps forwards by more
     than the bound or backwards by more than half a second.
+
+    Attributes:
+        max_samples: the bound.
+        missing_samples: samples under shown frames that never came.
     """
 
     def __init__(self, max_samples: int) -> None:
         """An empty buffer."""
         self.missing_samples = 0
-        self._max_samples = max_samples
+        self.max_samples = max_samples
         self._first = 0
         self._samples: F32 = np.zeros(0, np.float32)
         self._ended = False
@@ -33,7 +37,7 @@ class SoundBuffer:
     def push(self, chunk: AudioChunk) -> None:
         """Keep `chunk`; a small gap before it reads as silence, an overlap is ignored."""
         gap = chunk.first_sample - self.end
-        anew = self._ended or gap > self._max_samples or -gap > chunk.sample_rate_hz // 2
+        anew = self._ended or gap > self.max_samples or -gap > chunk.sample_rate_hz // 2
         self._ended = chunk.header.end_of_stream
         if anew or not len(self._samples):
             self._first, self._samples = chunk.first_sample, chunk.samples
@@ -41,7 +45,7 @@ class SoundBuffer:
             silence = np.zeros(max(0, gap), np.float32)
             fresh = chunk.samples[max(0, -gap) :]
             self._samples = np.concatenate([self._samples, silence, fresh])
-        excess = max(0, len(self._samples) - self._max_samples)
+        excess = max(0, len(self._samples) - self.max_samples)
         self._first += excess
         self._samples = self._samples[excess:]
 

@@ -13,6 +13,7 @@ from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import FrameChunk, Header, Ledger
 from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
+from talking_portrait_ros.ros.diagnostics import status_msg
 from talking_portrait_ros.ros.frame_pairs import MAX_WAITING, FramePairs
 from talking_portrait_ros.ros.nodes import screen
 from talking_portrait_ros.ros.outlets import timing_to_msg
@@ -119,6 +120,22 @@ def test_status_names_the_rung_of_a_stage_and_tells_when_it_is_left():
             keeper.hear_rung(rung)
         keeper.show(period(), False, 0)
     assert sent == [("idle", ""), ("degraded", "frames: half: too slow"), ("idle", "")]
+
+
+def test_the_delay_allows_for_what_the_stages_tell_of_their_clocks(graph):
+    from diagnostic_msgs.msg import DiagnosticStatus
+
+    node = graph.add(screen.ScreenNode(screen.ScreenParameters(output="none")))
+    rungs = graph.speak(DiagnosticStatus, "rungs", qos.RUNGS)
+    for kind, lookahead, fill in (("features", "60.0", "0.0"), ("latents", "0.0", "600.0")):
+        lines = {f"{kind}.lookahead_ms": lookahead, f"{kind}.fill_ms": fill}
+        rungs.publish(status_msg(kind, DiagnosticStatus.OK, "", lines))
+    wait_for(lambda: node._presenter.config.min_delay_ms == 660)
+    assert node._presenter.config.max_delay_ms == 160 + 660 + 300
+    assert node._statistics.algorithmic_ms == 660
+    rungs.publish(status_msg("frames", DiagnosticStatus.OK, "", {"frames.fill_ms": "much"}))
+    wait_for(lambda: node.counts["refused"] == 1)
+    assert node._presenter.config.min_delay_ms == 660
 
 
 def test_status_tells_that_the_face_rests_because_no_frames_come():

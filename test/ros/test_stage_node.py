@@ -304,6 +304,21 @@ def test_diagnostics_tell_rate_queue_and_step_times(graph):
     assert {"state", "epoch", "rate_hz", "queue", "device", "features.step_p95_ms"} <= keys
 
 
+def test_a_node_tells_what_its_stages_add_to_the_algorithmic_delay(graph):
+    from diagnostic_msgs.msg import DiagnosticStatus
+
+    from talking_portrait_ros.realtime.algorithmic import ToldDelays
+
+    rungs = graph.hear(DiagnosticStatus, "rungs", qos.RUNGS)
+    node = graph.add(StageNode("fused", ["features", "latents"]))
+    graph.spin()
+    wait_for(lambda: rungs)
+    delays = ToldDelays()
+    delays.hear({line.key: line.value for line in rungs[-1].values})
+    clocks = [each.stage.clock for each in node._chain.sessions]
+    assert delays.total_ms == sum(clock.all_lookahead_samples for clock in clocks) / 16 > 0
+
+
 def test_settings_of_a_family_are_parameters_and_live_ones_reach_the_stage(graph):
     from rclpy.parameter import Parameter
 

@@ -212,6 +212,24 @@ def test_the_least_delay_is_kept():
     assert set(map(round, simulation.mouth_to_pixel_ms())) == {120}
 
 
+@pytest.mark.parametrize("lead", [0, 800])
+def test_bounds_may_change_while_the_stream_runs(lead):
+    presenter = Presenter(ScreenConfig(max_delay_ms=100.0))
+    presenter.lead_sound(lead)
+    simulation = Simulation(presenter)
+    simulation.stream(range(100), 20)
+    simulation.stream(range(100, 300), 640)
+    changed = ScreenConfig(min_delay_ms=660.0, max_delay_ms=1120.0)
+    simulation.at(captured_ns(50), lambda: presenter.set_bounds(changed))
+    simulation.run(captured_ns(290))
+    assert simulation.kinds[-200:] == ["own"] * 200
+    assert set(map(round, simulation.mouth_to_pixel_ms()[-200:])) == {660}
+    presenter.set_bounds(ScreenConfig(max_delay_ms=100.0))
+    simulation.stream(range(300, 1200), 20)
+    simulation.run(captured_ns(1190))
+    assert simulation.mouth_to_pixel_ms()[-1] <= max(30, lead / 16 + 45)
+
+
 def test_sound_for_a_slow_device_runs_ahead_without_gaps_and_the_picture_waits_for_it():
     simulation = Simulation()
     simulation.presenter.lead_sound(800)

@@ -16,6 +16,7 @@ from sensor_msgs.msg import Image
 from talking_portrait_ros import msg
 from talking_portrait_ros.chunks import AudioChunk, FrameChunk, Header
 from talking_portrait_ros.config import param
+from talking_portrait_ros.realtime.algorithmic import MAX_MS, ToldDelays
 from talking_portrait_ros.realtime.figures import SessionStatistics
 from talking_portrait_ros.realtime.mailbox import Mailbox
 from talking_portrait_ros.realtime.utterances import Utterances
@@ -50,24 +51,29 @@ class ScreenParameters(AvatarParameters, ScreenConfig):
     exit_at_end: bool = param(True, "end the process after the last frame of a stream that ends")
     algorithmic_ms: float = param(
         0.0,
-        "lookahead and block fill of the pipeline: no frame can be shown sooner; max_delay_ms "
-        "comes on top of it, and with blocks, whose work comes at once, half of their fill",
-        minimum=0.0, maximum=5000.0, unit="ms",
+        "lookahead and block fill of the pipeline, where it is more than its stages tell on "
+        "`rungs`: no frame can be shown sooner; max_delay_ms comes on top of it, and with blocks, "
+        "whose work comes at once, half of their fill",
+        minimum=0.0, maximum=MAX_MS, unit="ms",
     )  # fmt: skip
-
     realtime_priority: int = param(
         1, "priority among real-time processes, where the system allows any; 0: an ordinary "
         "process. Not with file:PATH, because encoding would take the cores from the others",
         minimum=0, maximum=99,
     )  # fmt: skip
 
-    @property
-    def timing(self) -> ScreenConfig:
-        """The settings, with delays that allow for the pipeline's own."""
-        for_blocks_ms = BLOCK_WORK * max(0.0, self.algorithmic_ms - SHORT_MS)
-        most_ms = self.max_delay_ms + self.algorithmic_ms + for_blocks_ms
+    def timing(self, told_ms: float = 0.0) -> ScreenParameters:
+        """The settings, with delays that allow for the pipeline's own.
+
+        Args:
+            told_ms: the algorithmic delay that the stages tell.
+        """
+        algorithmic_ms = min(max(self.algorithmic_ms, told_ms), MAX_MS)
+        for_blocks_ms = BLOCK_WORK * max(0.0, algorithmic_ms - SHORT_MS)
+        most_ms = self.max_delay_ms + algorithmic_ms + for_blocks_ms
         return self.replace(
-            min_delay_ms=max(self.min_delay_ms, self.algorithmic_ms),
+            algorithmic_ms=algorithmic_ms,
+            min_delay_ms=max(self.min_delay_ms, algorithmic_ms),
             max_delay_ms=min(most_ms, MAX_DELAY_MS),
         )
 
@@ -109,7 +115,8 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         self._played = self._told(msg.AudioChunk, "screen/played", qos.STREAM)
         self._status = StatusKeeper(self._told(msg.Status, "status", qos.LATCHED))
         self._pictures = self._told(Image, "screen/frames", qos.FRAMES)
-        self.subscribe(DiagnosticStatus, "rungs", self._status.hear_rung, qos.RUNGS)
+        self._told_delays = ToldDelays()
+        self.subscribe(DiagnosticStatus, "rungs", self._hear_rung, qos.RUNGS, always=True)
         self.subscribe(msg.FrameInfo, "frames/info", self._hear_info, qos.STREAM)
         self.subscribe(Image, "frames", self._hear_image, qos.FRAMES)
         self.subscribe(msg.AudioChunk, "audio", self._hear_sound, qos.STREAM)
@@ -119,8 +126,9 @@ class ScreenNode(AvatarNode[ScreenParameters]):
         """Open the screen."""
         config = self.config
         self._pairs, self._utterances = FramePairs(), Utterances()
-        self._statistics = SessionStatistics(config.timebase, config.algorithmic_ms)
-        self._presenter = Presenter(config.timing)
+        timing = config.timing(self._told_delays.total_ms)
+        self._statistics = SessionStatistics(config.timebase, timing.algorithmic_ms)
+        self._presenter = Presenter(timing)
         self._player = self._joined(self._presenter)
         self._reports: Mailbox[tuple[Presented, int]] = Mailbox(REPORTS_KEPT, "drop_oldest")
         self._reporter = Worker("reports", self._reports, self._report)
@@ -185,6 +193,19 @@ class ScreenNode(AvatarNode[ScreenParameters]):
             code = 2
         if self.config.exit_at_end and (code or not self._stopping):
             self.exit_code = code
+
+    def _hear_rung(self, rung: DiagnosticStatus) -> None:
+        """How far a stage has stepped down, and what it adds to the algorithmic delay."""
+        self._status.hear_rung(rung)
+        try:
+            self._told_delays.hear({line.key: line.value for line in rung.values})
+        except ValueError as error:
+            self.refuse(error)
+            return
+        if self._player is not None:
+            timing = self.config.timing(self._told_delays.total_ms)
+            self._statistics.algorithmic_ms = timing.algorithmic_ms
+            self._player.set_bounds(timing)
 
     def _hear_info(self, info: msg.FrameInfo) -> None:
         if not self.is_stale(info.epoch):
