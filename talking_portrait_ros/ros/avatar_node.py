@@ -21,6 +21,7 @@ from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.diagnostics import diagnostics_msg
 from talking_portrait_ros.ros.free_publisher import FreePublisher
 from talking_portrait_ros.ros.parameters import ParameterSet
+from talking_portrait_ros.ros.patient_publisher import PatientPublisher
 
 Return = TransitionCallbackReturn
 
@@ -69,9 +70,8 @@ class AvatarNode(LifecycleNode, Generic[P]):
             on_change=lambda config: self.on_parameters(config),
             admit=lambda config: self.admit_parameters(config),
         )
-        self._diagnostics = FreePublisher(
-            self.create_publisher(DiagnosticArray, "/diagnostics", qos.EVENTS)
-        )
+        reports = self.create_publisher(DiagnosticArray, "/diagnostics", qos.EVENTS)
+        self._diagnostics = PatientPublisher(FreePublisher(reports), self._count_unsent)
         self.create_timer(1.0, self._publish_diagnostics)
         self.create_subscription(UInt32, "epoch", self._hear_epoch, qos.LATCHED)
 
@@ -164,15 +164,22 @@ class AvatarNode(LifecycleNode, Generic[P]):
             self.create_subscription(kind, topic, heard, profile, event_callbacks=events, raw=raw)
         )
 
-    def advertise(self, kind: type, topic: str, profile: QoSProfile) -> Publisher[Any]:
-        """A publisher until `cleanup`. QoS trouble is counted."""
+    def advertise(
+        self, kind: type, topic: str, profile: QoSProfile, *, free: bool = False
+    ) -> PatientPublisher[Any]:
+        """A publisher until `cleanup`. QoS trouble, and what cannot be sent, is counted.
+
+        `free`: it holds up no other thread while it sends.
+        """
         events = PublisherEventCallbacks(
             incompatible_qos=lambda event: self._count_qos(topic, event),
             use_default_callbacks=False,
         )
         publisher = self.create_publisher(kind, topic, profile, event_callbacks=events)
         self._topics.append(publisher)
-        return publisher
+        return PatientPublisher(
+            FreePublisher(publisher) if free else publisher, self._count_unsent
+        )
 
     def is_stale(self, epoch: int) -> bool:
         """True, and counted, where `epoch` is void; one that is not is taken over."""
@@ -285,6 +292,10 @@ class AvatarNode(LifecycleNode, Generic[P]):
             "nothing is exchanged with it"
         )
 
+    def _count_unsent(self, error: Exception) -> None:
+        self.counts["unsent"] += 1
+        self.warn_once(f"a message was given up, the middleware did not take it: {error}")
+
     def _count_lost(self, event: Any) -> None:
         self.counts["lost"] += event.total_count_change
 
@@ -292,7 +303,7 @@ class AvatarNode(LifecycleNode, Generic[P]):
         grown = {name for name in self.counts if self.counts[name] > self._counts_before[name]}
         self._counts_before = Counter(self.counts)
         level, text = DiagnosticStatus.OK, self._lifecycle_label
-        if grown & {"refused", "jumps", "dropped", "lost", "incompatible_qos", "errors"}:
+        if grown & {"refused", "jumps", "dropped", "lost", "unsent", "incompatible_qos", "errors"}:
             level, text = DiagnosticStatus.WARN, ", ".join(sorted(grown))
         if self._last_error and (self._failed or not self.working):
             level, text = DiagnosticStatus.ERROR, self._last_error

@@ -10,7 +10,6 @@ from threading import Thread
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
 from talking_portrait_ros import msg
@@ -26,7 +25,6 @@ from talking_portrait_ros.ros import conversions as convert
 from talking_portrait_ros.ros import qos
 from talking_portrait_ros.ros.avatar_node import AvatarNode, AvatarParameters
 from talking_portrait_ros.ros.frame_pairs import FramePairs
-from talking_portrait_ros.ros.free_publisher import FreePublisher
 from talking_portrait_ros.ros.outlets import timing_to_msg
 from talking_portrait_ros.ros.process import run_node
 from talking_portrait_ros.ros.status import StatusKeeper
@@ -110,11 +108,11 @@ class ScreenNode(AvatarNode[ScreenParameters]):
     def configure(self) -> None:
         """Offer and hear the topics."""
         parse_screen(self.config.output)
-        self._timings = self._told(msg.FrameTiming, "screen/timing", qos.STREAM)
-        self._sound = self._told(msg.AudioChunk, "screen/audio", qos.STREAM)
-        self._played = self._told(msg.AudioChunk, "screen/played", qos.STREAM)
-        self._status = StatusKeeper(self._told(msg.Status, "status", qos.LATCHED))
-        self._pictures = self._told(Image, "screen/frames", qos.FRAMES)
+        self._timings = self.advertise(msg.FrameTiming, "screen/timing", qos.STREAM, free=True)
+        self._sound = self.advertise(msg.AudioChunk, "screen/audio", qos.STREAM, free=True)
+        self._played = self.advertise(msg.AudioChunk, "screen/played", qos.STREAM, free=True)
+        self._status = StatusKeeper(self.advertise(msg.Status, "status", qos.LATCHED, free=True))
+        self._pictures = self.advertise(Image, "screen/frames", qos.FRAMES, free=True)
         self._told_delays = ToldDelays()
         self.subscribe(DiagnosticStatus, "rungs", self._hear_rung, qos.RUNGS, always=True)
         self.subscribe(msg.FrameInfo, "frames/info", self._hear_info, qos.STREAM)
@@ -237,9 +235,6 @@ class ScreenNode(AvatarNode[ScreenParameters]):
             self._utterances.hear(convert.features_from_msg(message))
         except ValueError as error:
             self.refuse(error)
-
-    def _told(self, kind: type, topic: str, profile: QoSProfile) -> FreePublisher[Any]:
-        return FreePublisher(self.advertise(kind, topic, profile))
 
     def _shown(self, period: Presented, shown_ns: int) -> None:
         """The player's thread, once per frame period."""
