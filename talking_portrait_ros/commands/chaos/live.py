@@ -53,7 +53,7 @@ class LiveAvatar:
         self._namespace = namespace
         self._runs: list[subprocess.Popen[bytes]] = []
         self._domain = 10 + os.getpid() % 80
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed with the context
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed with the context
         self._segments: set[str] = set()
         self._pids: set[int] = set()
 
@@ -145,9 +145,9 @@ class LiveAvatar:
         return None if None in codes else max(abs(code or 0) for code in codes)
 
     def log(self) -> str:
-        """What the nodes have said so far."""
-        self._log.seek(0)
-        return self._log.read()
+        """What the nodes have said so far. They go on writing where this file is open."""
+        size = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
 
     def memory_mb(self) -> dict[str, float]:
         """Resident memory per node."""
