@@ -144,7 +144,11 @@ class LeanExecutor(SingleThreadedExecutor):
             super().spin_once(timeout_sec)
             return
         timeout_ns = -1 if timeout_sec is None else int(timeout_sec * NS_PER_S)
-        heard, others = self._current().wait(timeout_ns)
+        try:
+            heard, others = self._current().wait(timeout_ns)
+        except RuntimeError:  # rclpy's RCLError is one
+            if self._context.ok():
+                raise
         if not self._context.ok():
             self._release()
             raise ExternalShutdownException

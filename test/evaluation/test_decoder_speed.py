@@ -57,7 +57,8 @@ def test_one_command_prints_and_writes_the_figures(tmp_path):
         (["--frames", "nobody"], "frames='nobody' does not exist; choose one of"),
         (["--frames", "ref_vae_tiny", "--fast"], "fast: needs a GPU, device='cpu'"),
         (["--alone", "--fast"], "fast: needs a GPU, device='cpu'"),
-        (["--fast"], "--fast goes with --frames or --alone"),
+        (["--fast"], "fast: needs a GPU, device='cpu'"),
+        (["--generator", "ar_flow_matching", "--fast"], "--fast: leave it out with --generator"),
         (["--frames", "ref_vae_tiny", "--device", "cuda:77"], "cuda:77"),
     ],
 )

@@ -76,6 +76,23 @@ def test_every_message_is_heard_and_entities_are_collected_once(counted):
     assert executor.rounds < 0.2 * N_MESSAGES
 
 
+def test_a_context_that_ends_while_entities_are_collected_ends_the_round(counted, monkeypatch):
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+
+    context, executor = counted
+    node, _ = two_nodes(context)
+    executor.add_node(node)
+
+    def nodes_and_end():
+        rclpy.try_shutdown(context=context)
+        return [node]
+
+    monkeypatch.setattr(executor, "get_nodes", nodes_and_end)
+    with pytest.raises(ExternalShutdownException):
+        executor.spin_once(timeout_sec=0.05)
+
+
 def test_services_timers_and_tasks_are_served_beside_messages(counted):
     from std_msgs.msg import UInt32
     from std_srvs.srv import Trigger
