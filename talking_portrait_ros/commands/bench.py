@@ -29,7 +29,7 @@ from talking_portrait_ros.commands.options import (
 from talking_portrait_ros.commands.run import build_graph, check_portraits
 from talking_portrait_ros.commands.sounds import Sound, file_sound
 from talking_portrait_ros.commands.tables import figures_table, latency_table, load_table
-from talking_portrait_ros.device import require_device, require_gpu_for_fast
+from talking_portrait_ros.device import require_device
 from talking_portrait_ros.presets import SKETCHES, preset, with_recording
 from talking_portrait_ros.stage_specs import FRAMES, LATENTS
 
@@ -148,8 +148,6 @@ def bench(
     resolution = with_recording(preset(preset_name), recording).resolution
     paths = check_portraits(portraits)
     require_device(device)
-    if fast:
-        require_gpu_for_fast(device)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
         sound = Path(folder) / "speech.wav"

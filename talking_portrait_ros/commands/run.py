@@ -36,7 +36,6 @@ from talking_portrait_ros.commands.sounds import Sound, choose_partner, choose_s
 from talking_portrait_ros.commands.tables import latency_table
 from talking_portrait_ros.device import require_device, require_gpu_for_fast
 from talking_portrait_ros.frames.references import AVATAR, load_references
-from talking_portrait_ros.latents.replay.recording import load_recording
 from talking_portrait_ros.presets import preset, with_recording
 from talking_portrait_ros.screen.sinks import parse_screen
 
@@ -101,11 +100,7 @@ def run(
     check_namespace(namespace)
     paths = check_portraits(portraits)
     with_recording(preset(preset_name), recording)
-    if recording is not None:
-        load_recording(recording)  # refused here and not by a node
     require_device(device)
-    if fast:
-        require_gpu_for_fast(device)
     with tempfile.TemporaryDirectory(prefix="talking_portrait_") as folder:
         report = Path(folder) / "report.json"
         graph = build_graph(
@@ -147,7 +142,18 @@ def build_graph(
     partner: Sound | None = None,
     fast: bool = False,
 ) -> Graph:
-    """The graph with the parameters of each node."""
+    """The graph with the parameters of each node.
+
+    Raises:
+        ValueError: the recording does not fit the preset, or `fast` without a GPU; said here,
+            because the nodes would say it one by one.
+    """
+    if fast:
+        require_gpu_for_fast(device)
+    if recording is not None:
+        from talking_portrait_ros.pipeline import build_pipeline
+
+        build_pipeline(with_recording(preset(preset_name), recording))
     parameters: dict[str, dict[str, Any]] = {
         "references": {"portraits": portraits},
         "audio": {"source": sound.source, "exit_at_end": sound.ends, **sound.parameters},

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from talking_portrait_ros.cli import main
+from talking_portrait_ros.latents.replay.config import TINY_FILE
 
 RATE_HZ = 16_000
 
@@ -100,6 +101,14 @@ def invoke(*words):
             ],
             ["gone.safetensors", "no such file"],
         ),
+        *(
+            (
+                [*words, "--preset", "replay_ref_vae_512", "--latents", str(TINY_FILE)],
+                ["video/ref-vae-tiny", "video/ref-vae-512"],
+            )
+            for words in (["run", "--topic", "--screen", "none"], ["bench"])
+        ),
+        (["run", "--topic", "--screen", "none", "--fast"], ["fast", "'cpu'"]),
         (["bench", "--json", "/nowhere/b.json"], ["/nowhere/b.json"]),
         (["soak", "--plot", "/nowhere/s.png"], ["/nowhere/s.png"]),
         (
